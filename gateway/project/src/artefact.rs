@@ -1,0 +1,229 @@
+//! Where a function's WebAssembly and a website's files are found in a tree.
+//!
+//! Only paths are looked at. What the bytes are is told when they are unpacked and compiled; a file
+//! that is too large, empty, or reached only through a link is explained here.
+
+use bytes::Bytes;
+use headgate_types::ByteSize;
+
+use crate::{
+    defaults::{MAX_ARTEFACT, MAX_SITE_ARCHIVE},
+    diagnostic::{Diagnostic, Place, codes},
+    model::SiteRoot,
+    tree::{EntryKind, Fingerprint, Tree},
+    unpack::{self, UnpackError},
+};
+
+/// A function's artefact as it lies in the tree.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArtefactFile {
+    pub path: Box<str>,
+    /// Bytes, as listed.
+    pub size: u64,
+    pub fingerprint: Fingerprint,
+}
+
+impl ArtefactFile {
+    /// The raw WebAssembly in an artefact's bytes, whichever of the three formats they have.
+    ///
+    /// # Errors
+    /// If they have none of them, are damaged, or unpack to more than `limit` bytes.
+    pub fn unpack(bytes: Bytes, limit: u64) -> Result<Bytes, UnpackError> {
+        unpack::wasm(bytes, limit)
+    }
+}
+
+/// The names of a function or website that lead to its files.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Name<'a> {
+    pub(crate) application: Option<&'a str>,
+    pub(crate) name: &'a str,
+}
+
+impl Name<'_> {
+    /// `functions/<n>`, in an application under both layouts: Taubyte's builder and its command line
+    /// disagree about them.
+    fn bases(self, group: &str) -> Vec<String> {
+        let name = self.name;
+        match self.application {
+            None => vec![format!("{group}/{name}")],
+            Some(application) => vec![
+                format!("applications/{application}/{group}/{name}"),
+                format!("{application}/{group}/{name}"),
+            ],
+        }
+    }
+}
+
+/// The artefact of a function, or what to tell its author, without a place.
+pub(crate) fn of_function(
+    tree: &dyn Tree,
+    name: Name<'_>,
+) -> Result<ArtefactFile, Box<Diagnostic>> {
+    let mut search = Search::new(tree);
+    for base in name.bases("functions") {
+        for candidate in [
+            format!("{base}.wasm"),
+            format!("{base}/main.wasm"),
+            format!("{base}/artifact.wasm"),
+            format!("{base}/artifact.zip"),
+            format!("{base}/{}.zwasm", name.name),
+            format!("{base}/out/main.wasm"),
+        ] {
+            if let Some(found) = search.file(candidate) {
+                return match found.size > MAX_ARTEFACT {
+                    true => Err(too_large(&found, MAX_ARTEFACT).into()),
+                    false => Ok(found),
+                };
+            }
+        }
+    }
+    let bases = name.bases("functions");
+    let hint = match bases.iter().find(|base| !tree.under(base).is_empty()) {
+        Some(base) => format!(
+            "`{base}/` holds no built guest: build it, and if this is a repository, commit the \
+             result (`.gitignore` may leave it out)"
+        ),
+        None => format!("put the function's WebAssembly at `{}.wasm`", bases[0]),
+    };
+    let message = format!("the function `{}` has no WebAssembly file", name.name);
+    let diagnostic = search.failed(Diagnostic::error(codes::ARTEFACT_NOT_FOUND, message));
+    Err(diagnostic.hint(hint).into())
+}
+
+/// A site's root and what is to be said about it, or what to tell its author; without places.
+pub(crate) fn of_website(
+    tree: &dyn Tree,
+    name: Name<'_>,
+) -> Result<(SiteRoot, Option<Diagnostic>), Box<Diagnostic>> {
+    let mut search = Search::new(tree);
+    let bases = name.bases("websites");
+    for base in &bases {
+        if let Some(root) = search.site(base)? {
+            return Ok((root, None));
+        }
+    }
+    if let Some(base) = bases.iter().find(|base| !tree.under(base).is_empty()) {
+        return Ok((SiteRoot::Folder { dir: base.as_str().into() }, doubtful(tree, base)));
+    }
+    search.tried.extend(bases.iter().map(|base| format!("{base}/")));
+    let message = format!("the website `{}` has no files", name.name);
+    let diagnostic = search.failed(Diagnostic::error(codes::SITE_NOT_FOUND, message));
+    let hint = format!("put its files into `{}/`, beginning with `index.html`", bases[0]);
+    Err(diagnostic.hint(hint).into())
+}
+
+/// The site of a folder that is no project: what it was built to or, if nothing, itself.
+pub(crate) fn of_plain_folder(tree: &dyn Tree) -> Option<SiteRoot> {
+    let built = Search::new(tree).site("").ok().flatten();
+    built.or_else(|| {
+        let itself = SiteRoot::Folder { dir: "".into() };
+        tree.find(INDEX).map(|_| itself)
+    })
+}
+
+const INDEX: &str = "index.html";
+
+/// Looks at paths and remembers which, for the message if all fail.
+struct Search<'a> {
+    tree: &'a dyn Tree,
+    tried: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl<'a> Search<'a> {
+    fn new(tree: &'a dyn Tree) -> Self {
+        Self { tree, tried: Vec::new(), notes: Vec::new() }
+    }
+
+    /// A plain file with something in it.
+    fn file(&mut self, path: String) -> Option<ArtefactFile> {
+        match self.tree.find(&path) {
+            Some(entry) if entry.kind == EntryKind::File && entry.size > 0 => {
+                let (path, size, fingerprint) = (path.into(), entry.size, entry.fingerprint);
+                return Some(ArtefactFile { path, size, fingerprint });
+            }
+            Some(entry) if entry.kind == EntryKind::File => {
+                self.notes.push(format!("`{path}` is empty"));
+            }
+            Some(_) | None => self.explain_links(&path),
+        }
+        self.tried.push(path);
+        None
+    }
+
+    /// The built site below a folder: an archive, or the first output folder with an index.
+    fn site(&mut self, base: &str) -> Result<Option<SiteRoot>, Box<Diagnostic>> {
+        let below = |name: &str| match base {
+            "" => name.to_owned(),
+            base => format!("{base}/{name}"),
+        };
+        if let Some(archive) = self.file(below("build.zip")) {
+            return match archive.size > MAX_SITE_ARCHIVE {
+                true => Err(too_large(&archive, MAX_SITE_ARCHIVE).into()),
+                false => Ok(Some(SiteRoot::Archive { path: archive.path })),
+            };
+        }
+        for folder in ["out", "dist", "build"] {
+            let dir = below(folder);
+            if self.file(format!("{dir}/{INDEX}")).is_some() {
+                return Ok(Some(SiteRoot::Folder { dir: dir.into() }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Says so if the path, or a folder on the way to it, is there but is not followed.
+    fn explain_links(&mut self, path: &str) {
+        let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+        for step in ends.map(|end| &path[..end]) {
+            let Some(entry) = self.tree.find(step) else { continue };
+            let note = match entry.kind {
+                EntryKind::File => continue,
+                EntryKind::Submodule => format!(
+                    "`{step}` is a Git submodule: its files belong to another repository, and are \
+                     not part of this project"
+                ),
+                kind => format!("`{step}` is a {kind}, which is not followed"),
+            };
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+    }
+
+    fn failed(self, diagnostic: Diagnostic) -> Diagnostic {
+        let tried = self.tried.iter().map(|path| format!("\n{path}")).collect::<String>();
+        let diagnostic = self.notes.into_iter().fold(diagnostic, Diagnostic::note);
+        diagnostic.note(format!("looked for, in this order:{tried}"))
+    }
+}
+
+/// What a site without built output may have got wrong.
+fn doubtful(tree: &dyn Tree, base: &str) -> Option<Diagnostic> {
+    if tree.find(&format!("{base}/package.json")).is_some() {
+        let message = format!("`{base}/` looks like sources, and is served as it is");
+        return Some(
+            Diagnostic::warning(codes::SITE_NOT_BUILT, message)
+                .note("it holds a `package.json`, and no `out/`, `dist/` or `build/` with an index")
+                .hint("run the site's build; its output is then served instead"),
+        );
+    }
+    if tree.find(&format!("{base}/{INDEX}")).is_some() {
+        return None;
+    }
+    let message = format!("`{base}/` has no `{INDEX}`");
+    Some(
+        Diagnostic::warning(codes::SITE_WITHOUT_INDEX, message)
+            .note("the site's first page will answer 404")
+            .hint(format!("add `{base}/{INDEX}`")),
+    )
+}
+
+fn too_large(file: &ArtefactFile, limit: u64) -> Diagnostic {
+    let (size, limit) = (ByteSize::from_bytes(file.size), ByteSize::from_bytes(limit));
+    Diagnostic::error(codes::FILE_TOO_LARGE, format!("`{}` has {size}", file.path))
+        .at(Place::file(&*file.path))
+        .note(format!("at most {limit} are read"))
+        .hint("strip debug information, or leave out what is not needed at run time")
+}

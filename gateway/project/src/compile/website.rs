@@ -1,0 +1,75 @@
+//! Websites: prefixes and files.
+
+use headgate_types::PathPattern;
+
+use super::Compiler;
+use crate::{
+    artefact,
+    diagnostic::{Diagnostic, codes, quoted},
+    model::{Group, Website},
+    raw,
+    schema::{At, Text, Written},
+};
+
+impl Compiler<'_> {
+    pub(super) fn website(&mut self, raw: raw::Resource<raw::Website>) -> Option<Website> {
+        let id = self.identify(Group::Websites, &raw);
+        let raw::Resource { application, name, place, body, .. } = raw;
+        let domains = self.resolve(application.as_ref(), body.domains, "a website", &place);
+        let hint = "add the paths it answers under; `paths: [/]` is the whole host";
+        let paths = self.require(body.paths, "paths", "a website", &place, hint);
+        let mut prefixes = Vec::new();
+        for path in paths.map(|at| at.value).unwrap_or_default() {
+            if let Some(prefix) = self.prefix(&path) {
+                self.claims.website(&domains.hosts, &prefix, &path.place, self.report);
+                prefixes.push(prefix);
+            }
+        }
+        let names = artefact::Name { application: application.as_deref(), name: &name };
+        let root = match artefact::of_website(self.tree, names) {
+            Ok((root, doubt)) => {
+                if let Some(doubt) = doubt {
+                    self.report.push(doubt.at(place.clone()));
+                }
+                root
+            }
+            Err(mut error) => {
+                if let Written::Value(At { value, .. }) = &body.repository {
+                    let repository = quoted(value);
+                    *error = error.note(format!(
+                        "`source.github` says that they are in {repository}; sites in \
+                         repositories of their own are not fetched yet"
+                    ));
+                }
+                let at = error.place.clone().unwrap_or_else(|| place.clone());
+                self.report.push(error.at(at));
+                return None;
+            }
+        };
+        let (hosts, domains) = (domains.hosts, domains.names);
+        Some(Website { application, name, id, hosts, domains, prefixes, root, place })
+    }
+
+    /// `/docs` for `/docs` and `/docs/`.
+    fn prefix(&mut self, At { value, place }: &At<Text>) -> Option<Box<str>> {
+        let (message, hint) = match value.parse::<PathPattern>() {
+            Ok(path) if path.is_exact() => {
+                return Some(match value.trim_end_matches('/') {
+                    "" => "/".into(),
+                    prefix => prefix.into(),
+                });
+            }
+            Ok(_) => (
+                format!("{} has parameters, and a website has none", quoted(value)),
+                "a website answers everything below its path; write only the beginning".to_owned(),
+            ),
+            Err(error) => (
+                format!("{} is not a path: {error}", quoted(value)),
+                format!("write `/{}`", value.trim_start_matches('/')),
+            ),
+        };
+        self.report
+            .push(Diagnostic::error(codes::INVALID_PATH, message).at(place.clone()).hint(hint));
+        None
+    }
+}

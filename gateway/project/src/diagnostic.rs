@@ -1,0 +1,342 @@
+//! Diagnostics: what is wrong with a project, where, and what to do about it.
+//!
+//! Everything that reads a project adds to one [`Diagnostics`], so that a user sees all problems at
+//! once. The gateway adds what only it can know (a guest that does not compile, a host another project
+//! holds) through the same constructors. Where to print is not decided here.
+
+pub mod codes;
+mod json;
+mod render;
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use crate::defaults::MAX_DIAGNOSTICS;
+
+pub use codes::explain;
+
+/// A place in a file of the project; lines and columns count from one, columns in characters.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    pub file: Arc<str>,
+    /// 0 for the file as a whole.
+    pub line: u32,
+    pub column: u32,
+    /// Characters on that line; 0 marks a point.
+    pub length: u32,
+}
+
+impl Place {
+    /// A file as a whole, where no line is to blame.
+    pub fn file(path: impl Into<Arc<str>>) -> Self {
+        Self { file: path.into(), line: 0, column: 0, length: 0 }
+    }
+
+    pub fn is_whole_file(&self) -> bool {
+        self.line == 0
+    }
+}
+
+/// `functions/hello.yaml:9:5`, or only the file.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => f.write_str(&self.file),
+            line => write!(f, "{}:{line}:{}", self.file, self.column),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// The revision is refused.
+    Error,
+    /// The revision is served; someone should look.
+    Warning,
+}
+
+impl Severity {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// One problem. Built like a sentence: `Diagnostic::error(code, "…").at(place).hint("…")`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Kebab-case and stable, so that it can be looked up, filtered and linked.
+    pub code: &'static str,
+    pub severity: Severity,
+    /// What is wrong, in one lower-case sentence without a full stop.
+    pub message: String,
+    pub place: Option<Place>,
+    /// A few words under the marked text.
+    pub label: Option<String>,
+    /// Other places that take part in the problem, with a few words each.
+    pub related: Vec<(Place, String)>,
+    /// Why it matters, or what else there is to know.
+    pub notes: Vec<String>,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl Diagnostic {
+    pub fn error(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Error, code, message.into())
+    }
+
+    pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, code, message.into())
+    }
+
+    fn new(severity: Severity, code: &'static str, message: String) -> Self {
+        Self {
+            code,
+            severity,
+            message,
+            place: None,
+            label: None,
+            related: Vec::new(),
+            notes: Vec::new(),
+            hint: None,
+        }
+    }
+
+    #[must_use]
+    pub fn at(mut self, place: Place) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    #[must_use]
+    pub fn related(mut self, place: Place, label: impl Into<String>) -> Self {
+        self.related.push((place, label.into()));
+        self
+    }
+
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.notes.push(note.into());
+        self
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn sort_key(&self) -> impl Ord + '_ {
+        (&self.place, self.severity, self.code, &self.message)
+    }
+}
+
+/// All problems found, and the text of the files they are in, for excerpts.
+///
+/// At most [`MAX_DIAGNOSTICS`] of each severity are kept; what is beyond is counted.
+#[derive(Clone, Default)]
+pub struct Diagnostics {
+    items: Vec<Diagnostic>,
+    sources: HashMap<Arc<str>, Arc<str>>,
+    errors: usize,
+    warnings: usize,
+}
+
+impl Diagnostics {
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        let count = match diagnostic.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count <= MAX_DIAGNOSTICS {
+            self.items.push(diagnostic);
+        }
+    }
+
+    /// Makes excerpts of this file possible. Paths are as in [`Place::file`].
+    pub fn add_source(&mut self, file: Arc<str>, text: Arc<str>) {
+        self.sources.insert(file, text);
+    }
+
+    /// Takes over the other's problems and sources.
+    pub fn append(&mut self, other: Self) {
+        let kept = |severity| other.items.iter().filter(|item| item.severity == severity).count();
+        self.errors += other.errors - kept(Severity::Error);
+        self.warnings += other.warnings - kept(Severity::Warning);
+        self.sources.extend(other.sources);
+        other.items.into_iter().for_each(|item| self.push(item));
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.errors + self.warnings == 0
+    }
+
+    pub fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    pub fn errors(&self) -> usize {
+        self.errors
+    }
+
+    pub fn warnings(&self) -> usize {
+        self.warnings
+    }
+
+    /// In order of file, line and column; the same project always gives the same order.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        let mut items: Vec<_> = self.items.iter().collect();
+        items.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
+        items.into_iter()
+    }
+
+    /// `2 errors, 1 warning`; `no problems` when there are none.
+    pub fn summary(&self) -> String {
+        let count = |n: usize, noun: &str| match n {
+            0 => None,
+            1 => Some(format!("1 {noun}")),
+            n => Some(format!("{n} {noun}s")),
+        };
+        let parts = [count(self.errors, "error"), count(self.warnings, "warning")];
+        match parts.into_iter().flatten().collect::<Vec<_>>() {
+            parts if parts.is_empty() => "no problems".to_owned(),
+            parts => parts.join(", "),
+        }
+    }
+
+    /// For a terminal or a log: each problem with an excerpt, then the summary.
+    pub fn render_human(&self, color: bool) -> String {
+        render::human(self, color)
+    }
+
+    /// An array with one object per problem; see `diagnostic/json.rs` for its keys.
+    pub fn to_json(&self) -> serde_json::Value {
+        json::array(self)
+    }
+
+    fn line_of(&self, place: &Place) -> Option<&str> {
+        let index = usize::try_from(place.line).ok()?.checked_sub(1)?;
+        let line = self.sources.get(&place.file)?.split('\n').nth(index)?;
+        Some(line.strip_suffix('\r').unwrap_or(line))
+    }
+}
+
+/// Without the sources, which are the user's whole project.
+impl fmt::Debug for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Something a user wrote, as it may stand in a message: in backticks, on one line, not too long.
+pub(crate) fn quoted(text: &str) -> String {
+    let mut quoted = String::from("`");
+    for (n, c) in text.chars().enumerate() {
+        match c {
+            _ if n == MAX_QUOTED => {
+                quoted.push('…');
+                break;
+            }
+            c if c.is_control() => quoted.extend(c.escape_default()),
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('`');
+    quoted
+}
+
+/// Longer values only bury the sentence they stand in.
+const MAX_QUOTED: usize = 60;
+
+/// `` `a`, `b` and `c` ``; of long lists only the beginning.
+pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.into_iter().collect();
+    let shown: Vec<_> = names.iter().take(MAX_LISTED).map(|name| quoted(name)).collect();
+    match (shown.as_slice(), names.len() - shown.len()) {
+        ([], _) => String::new(),
+        ([one], 0) => one.clone(),
+        ([init @ .., last], 0) => format!("{} and {last}", init.join(", ")),
+        (all, more) => format!("{} and {more} more", all.join(", ")),
+    }
+}
+
+const MAX_LISTED: usize = 12;
+
+/// The candidate a misspelt word was probably meant to be.
+pub(crate) fn closest<'a>(
+    word: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    let length = word.chars().count();
+    if length > MAX_QUOTED {
+        return None;
+    }
+    // One slip in short words, two in longer ones: more than that suggests the wrong thing.
+    let allowed = if length <= 4 { 1 } else { 2 };
+    candidates
+        .into_iter()
+        .take(MAX_CANDIDATES)
+        .filter(|candidate| candidate.len().abs_diff(word.len()) <= allowed)
+        .map(|candidate| (strsim::osa_distance(&word, &candidate.to_lowercase()), candidate))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, candidate)| candidate)
+}
+
+/// Keeps a thousand misspelt names in a project of thousands from taking seconds.
+const MAX_CANDIDATES: usize = 500;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_summary_counts_what_was_not_kept() {
+        let mut diagnostics = Diagnostics::default();
+        assert_eq!(diagnostics.summary(), "no problems");
+        for _ in 0..MAX_DIAGNOSTICS + 2 {
+            diagnostics.push(Diagnostic::warning("missing-id", "x"));
+        }
+        diagnostics.push(Diagnostic::error("yaml-syntax", "x"));
+        assert_eq!(diagnostics.summary(), "1 error, 10002 warnings");
+        let mut all = Diagnostics::default();
+        all.append(diagnostics);
+        assert_eq!(all.summary(), "1 error, 10002 warnings");
+    }
+
+    #[test]
+    fn problems_come_in_the_order_of_their_places() {
+        let place = |line| Place { file: "b".into(), line, column: 1, length: 1 };
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.push(Diagnostic::warning("z", "z").at(place(2)));
+        diagnostics.push(Diagnostic::error("y", "y").at(place(10)));
+        diagnostics.push(Diagnostic::error("x", "x").at(Place::file("a")));
+        let codes: Vec<_> = diagnostics.iter().map(|item| item.code).collect();
+        assert_eq!(codes, ["x", "z", "y"]);
+    }
+
+    #[test]
+    fn what_a_user_wrote_stays_on_one_line() {
+        assert_eq!(quoted("a\nb\u{1b}[31m"), "`a\\nb\\u{1b}[31m`");
+        assert_eq!(quoted(&"x".repeat(100)).chars().count(), MAX_QUOTED + 3);
+    }
+
+    #[test]
+    fn a_slip_finds_its_word_and_another_word_does_not() {
+        let known = ["trigger", "domains", "source"];
+        assert_eq!(closest("triger", known), Some("trigger"));
+        assert_eq!(closest("Domain", known), Some("domains"));
+        assert_eq!(closest("memory", known), None);
+        assert_eq!(closest(&"x".repeat(1 << 20), known), None);
+    }
+}

@@ -1,0 +1,191 @@
+//! Every code a diagnostic can have, with what `headgate explain CODE` says about it.
+//!
+//! A code, once released, keeps its meaning. Those at the end are given by the gateway, which compiles
+//! guests and knows other projects.
+
+/// The longer text for a code; `None` for one that does not exist.
+pub fn explain(code: &str) -> Option<&'static str> {
+    ALL.iter().find(|(known, _)| *known == code).map(|(_, text)| *text)
+}
+
+macro_rules! codes {
+    ($($(#[$meta:meta])* $name:ident = $code:literal: $text:literal;)*) => {
+        $(#[doc = concat!("`", $code, "`")] $(#[$meta])* pub const $name: &str = $code;)*
+
+        /// Code and explanation, in the order of the source.
+        pub const ALL: &[(&str, &str)] = &[$(($code, $text)),*];
+    };
+}
+
+codes! {
+    NO_PROJECT = "no-project":
+        "A project is a folder or repository in Taubyte's layout: `config.yaml` at the top, and \
+         folders such as `functions/`, `domains/` and `websites/` beside it. None of these was found. \
+         Often the wrong folder or branch was given.";
+    MISSING_CONFIG = "missing-config":
+        "There are functions, domains or websites, but no `config.yaml` at the top. The project is \
+         served without it. Add one with at least a `name`, so that the ids derived from it are \
+         the project's own.";
+    UNREADABLE_FILE = "unreadable-file":
+        "A file that belongs to the project could not be read, or is not a plain file. Symbolic links \
+         and submodules are never followed, because they could lead out of the project.";
+    UNREADABLE_PATH = "unreadable-path":
+        "A file was left out because its name is not UTF-8 text, or because this user may not read \
+         it. If the project needs it, rename it or change its permissions.";
+    FILE_TOO_LARGE = "file-too-large":
+        "A file is larger than anything of its kind needs to be. The limits protect the node: YAML \
+         files have at most 256 KiB, WebAssembly files 128 MiB, packed websites 512 MiB.";
+    NOT_UTF8 = "not-utf8":
+        "YAML files are UTF-8 text. This one holds bytes that are not, which happens when an editor \
+         saves in another encoding, or when a file of another kind has a `.yaml` name.";
+    YAML_SYNTAX = "yaml-syntax":
+        "The file does not follow YAML's grammar, so nothing in it could be read. The usual reasons \
+         are indentation, tabs, a missing space behind a colon, and text that needs quotes because \
+         it contains `: ` or begins with a character such as `*`, `&`, `@` or `[`.";
+    UNSUPPORTED_YAML = "unsupported-yaml":
+        "The file is YAML, but uses a part of it that configuration does not need and that is \
+         refused here: several documents in one file, keys that are not plain text, tags of its own, \
+         or an alias that contains itself.";
+    TOO_COMPLEX = "too-complex":
+        "The file is nested deeper, or unfolds to more values, than any project needs. Aliases count \
+         each time they are used, so a short file can stand for a huge one.";
+    DUPLICATE_KEY = "duplicate-key":
+        "A key appears twice at the same level. YAML does not say which one counts, and programs \
+         differ, so one of them has to go.";
+    UNKNOWN_KEY = "unknown-key":
+        "A key that nobody reads. Most often it is misspelt, or indented one level too far or too \
+         little. It is a warning and no error, because projects written for other versions of \
+         Headgate or for Taubyte may hold keys this one does not know.";
+    IGNORED_KEY = "ignored-key":
+        "A key that older Taubyte projects have and that nothing reads any more. It can be removed.";
+    UNKNOWN_FOLDER = "unknown-folder":
+        "A folder holds YAML files and is called almost like a folder that is read, such as \
+         `function/` beside `functions/`. Its files are not part of the project as it stands.";
+    YML_EXTENSION = "yml-extension":
+        "Resources are files that end in `.yaml`. A file that ends in `.yml` is not read.";
+    INVALID_NAME = "invalid-name":
+        "A resource is called what its file is called, and an application what its folder is called. \
+         These names become parts of host names, ids and log lines, so they consist of letters, \
+         digits, `_` and `-`, at most 63 of them.";
+    NAME_DIFFERS = "name-differs":
+        "The `name` in a file differs from the name of the file. The file's name counts: it is what \
+         other files refer to.";
+    MISSING_ID = "missing-id":
+        "Every resource has an id, by which it is still the same after it was renamed. Taubyte's tools \
+         write it. Without one, an id is derived from the names of project, application, group and \
+         resource: it is stable from commit to commit, until one of these names changes.";
+    DUPLICATE_ID = "duplicate-id":
+        "Two resources have the same `id`, which usually means that a file was copied. Routes and \
+         functions go by name and are not affected; give the copy an id of its own, or none.";
+    WRONG_TYPE = "wrong-type":
+        "A value is of another kind than its key needs: text where a list belongs, a list where text \
+         belongs, or `true` where text belongs. Numbers and text stand for each other; `true` and \
+         `false` become text only in quotes.";
+    MISSING_KEY = "missing-key":
+        "A key that is needed is missing, or has no value. The hint shows how it could look.";
+    INVALID_VALUE = "invalid-value":
+        "A value is not one of those its key can have. The hint lists them.";
+    INVALID_PATH = "invalid-path":
+        "Paths begin with `/` and have no query. Functions may have parameters in theirs: `{id}` \
+         takes one segment, `{*rest}` at the end takes all that is left. A website's path is a plain \
+         beginning, below which it answers everything.";
+    INVALID_DOMAIN = "invalid-domain":
+        "A domain's `fqdn` is a host name without scheme, port and path, such as `shop.example.com`; \
+         `*.example.com` covers every name directly below one. Names with other than ASCII letters \
+         are written in their `xn--` form. Addresses are not names.";
+    INVALID_SIZE = "invalid-size":
+        "A size is a number and a unit: `32MB` is 32,000,000 bytes, `32MiB` is 33,554,432. Units are \
+         B, KB, MB, GB, TB and KiB, MiB, GiB, TiB.";
+    INVALID_DURATION = "invalid-duration":
+        "A duration is one or more numbers with units: `20s`, `300ms`, `1h15m`, `1.5s`. Units are ns, \
+         us, ms, s, m and h.";
+    OUT_OF_RANGE = "out-of-range":
+        "A limit is zero. A function without time or memory could never answer.";
+    CAPPED_LIMIT = "capped-limit":
+        "A function asks for more than it can get: 4 GiB of memory, which is all that WebAssembly can \
+         address, and one hour of time. It gets the most there is.";
+    DEFAULT_LIMIT = "default-limit":
+        "A function does not say how long it may run or how much memory it may use. It gets 30 seconds \
+         and 128 MiB. Taubyte insists on both values; writing them also tells readers what to expect.";
+    UNKNOWN_DOMAIN = "unknown-domain":
+        "The `domains` of a function or website name files in `domains/`, not hosts. A name is looked \
+         up in the resource's own application first, then at the top of the project.";
+    DUPLICATE_ROUTE = "duplicate-route":
+        "Two functions claim the same method, path and host, or two websites the same path and host. \
+         Only one of them could ever answer. Parameters count as the same whatever they are called: \
+         `/users/{id}` is `/users/{name}`.";
+    REPEATED_VALUE = "repeated-value":
+        "A list holds the same value twice. The second one has no effect.";
+    TOO_MANY = "too-many":
+        "A list, or the project as a whole, has more entries than a node takes from one project. The \
+         limits keep one project's mistake from becoming every project's outage.";
+    INVALID_VARIABLE = "invalid-variable":
+        "The `variables` of a function reach it as its environment. Their names consist of letters, \
+         digits and `_` and do not begin with a digit; their values have at most 32 KiB and no zero \
+         bytes.";
+    INVALID_DOTENV = "invalid-dotenv":
+        "A line of `.env` could not be understood and was left out. Lines are `NAME=value`, with \
+         quotes where the value has spaces at its ends or a `#`; other lines begin with `#`.";
+    ASSUMED_SOURCE = "assumed-source":
+        "A function's `source` says where its code is: `.` for the function's own files, or \
+         `libraries/<name>`. Older projects leave it out; then `.` is meant.";
+    NOT_SERVED_YET = "not-served-yet":
+        "This part of the project is read and checked, but this version of Headgate has nothing that \
+         would run it. The rest of the project is served, and the file may stay as it is.";
+    ARTEFACT_NOT_FOUND = "artefact-not-found":
+        "A function is a WebAssembly file, and none was found at any of the places where it may be. \
+         Headgate runs what was built and does not build: build the function, and see that the file \
+         is part of the revision. In repositories `.gitignore` often leaves it out. Links and \
+         submodules are not followed.";
+    SITE_NOT_FOUND = "site-not-found":
+        "A website is a folder or `build.zip` named as its YAML file is, and neither was found.";
+    SITE_NOT_BUILT = "site-not-built":
+        "A website's folder holds a `package.json` but no `out/`, `dist/` or `build/` with an \
+         `index.html`. The folder itself is served, sources and all. Run the build and make its \
+         output part of the revision.";
+    SITE_WITHOUT_INDEX = "site-without-index":
+        "A website's folder has no `index.html` at its top. Its files are served, but its first page \
+         answers 404.";
+
+    // Given by the gateway.
+    INVALID_ARTEFACT = "invalid-artefact":
+        "The file found for a function is not WebAssembly, nor a ZIP archive with a `main.wasm`, nor a \
+         `.zwasm` file, or it is damaged or unpacks to more than a node takes.";
+    INVALID_SITE = "invalid-site":
+        "A website's `build.zip` is damaged or encrypted, has names that lead out of it, or unpacks to \
+         more than a node takes.";
+    GUEST_DOES_NOT_COMPILE = "guest-does-not-compile":
+        "The function's WebAssembly is not valid, or uses a proposal that is not enabled. Build it \
+         again with a current toolchain.";
+    IMPORT_NOT_PROVIDED = "import-not-provided":
+        "The function imports an interface that nothing here provides. Components may import \
+         `wasi:http` and what `wasi:cli` brings; core modules the `taubyte/sdk` functions and WASI \
+         preview 1.";
+    MISSING_CALL = "missing-call":
+        "A core module has no standard entry, so `execution.call` has to name the exported function to \
+         call. Components do not need it.";
+    UNKNOWN_EXPORT = "unknown-export":
+        "`execution.call` names a function that the module does not export.";
+    HOST_TAKEN = "host-taken":
+        "Another project on this node already answers under this host. The first accepted revision \
+         keeps it, so that nobody can take over a host by pushing.";
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_kebab_case_and_explained() {
+        let mut seen = HashSet::new();
+        for (code, text) in ALL {
+            assert!(seen.insert(code), "{code} twice");
+            assert!(code.chars().all(|c| c.is_ascii_lowercase() || c == '-' || c == '8'), "{code}");
+            assert!(text.ends_with('.') && !text.contains("  "), "{code}");
+            assert_eq!(explain(code), Some(*text));
+        }
+        assert_eq!(explain("no-such-code"), None);
+    }
+}

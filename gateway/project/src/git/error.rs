@@ -1,0 +1,269 @@
+//! What can go wrong with a remote, told so that its owner knows what to do.
+
+use std::{error::Error, fmt, io, path::PathBuf};
+
+use headgate_types::{Branch, ByteSize, Chain, Commit};
+
+use super::{GitLimits, RemoteConfig, clone::MAX_BRANCHES_SHOWN};
+
+/// Why a branch cannot be followed. No variant shows credentials.
+#[derive(Debug, thiserror::Error)]
+pub enum GitError {
+    #[error("`{url}` is not a Git URL we follow: {why}")]
+    Url { url: String, why: &'static str },
+    #[error("`{branch}` is not a branch name")]
+    BranchName { branch: Branch },
+    #[error("failed to read the token file `{}`", path.display())]
+    TokenFile { path: PathBuf, source: io::Error },
+    #[error("failed to use the folder `{}`", dir.display())]
+    Folder { dir: PathBuf, source: io::Error },
+    #[error("{url} has no branch `{branch}`; {}", Listed(branches))]
+    NoBranch { url: String, branch: Branch, branches: Vec<String> },
+    #[error("{url} is not a repository, or these credentials may not see it")]
+    NoRepository { url: String, source: RemoteCause },
+    #[error("{url} does not let us in: {hint}")]
+    Refused { url: String, hint: &'static str, source: RemoteCause },
+    #[error(
+        "the ssh host key of {host} is not trusted: compare it with the one its owner publishes, then \
+         add it with `ssh-keyscan {host} >> ~/.ssh/known_hosts`"
+    )]
+    HostKey { host: String, source: RemoteCause },
+    #[error("`{program}` is not installed, and {url} needs it")]
+    NoProgram { program: &'static str, url: String },
+    #[error("{url} cannot be reached")]
+    Unreachable { url: String, source: RemoteCause },
+    #[error("{url} took longer than {limit:?}")]
+    TimedOut { url: String, limit: std::time::Duration },
+    #[error("{url} is over the limit of {}", ByteSize::from_bytes(*.limit))]
+    TooLarge { url: String, limit: u64 },
+    #[error("interrupted")]
+    Interrupted,
+    #[error("the disk is full")]
+    Full { source: RemoteCause },
+    #[error("failed to fetch from {url}")]
+    Failed { url: String, source: RemoteCause },
+    #[error("commit {} is not in the clone; fetch first", .0.fmt_short())]
+    NotFetched(Commit),
+    /// The next fetch clones again.
+    #[error("the clone is damaged")]
+    Damaged { source: RemoteCause },
+    #[error("commit {} cannot be served: {why}", commit.fmt_short())]
+    Tree { commit: Commit, why: String },
+}
+
+/// The cause as text. The original may carry the URL with its credentials in fields of its own.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct RemoteCause(pub(super) String);
+
+impl RemoteCause {
+    pub(super) fn of(error: &(dyn Error + 'static)) -> Self {
+        Self(Chain(error).to_string())
+    }
+}
+
+/// A failure as it happened, before it is explained.
+#[derive(Debug)]
+pub(super) enum Failure {
+    Explained(GitError),
+    Interrupted,
+    TimedOut,
+    TooLarge,
+    NoBranch(Vec<String>),
+    /// In talking to the remote or receiving from it, with what ssh said.
+    Remote {
+        error: gix::Error,
+        ssh: String,
+    },
+    /// In the clone itself.
+    Clone(RemoteCause),
+}
+
+impl Failure {
+    pub(super) fn clone(error: &(dyn Error + 'static)) -> Self {
+        Self::Clone(RemoteCause::of(error))
+    }
+
+    /// Whether starting over with an empty clone may help.
+    pub(super) fn may_be_the_clone(&self) -> bool {
+        match self {
+            Self::Clone(_) => true,
+            Self::Remote { error, ssh } => Reason::of(error, ssh) == Reason::Other,
+            _ => false,
+        }
+    }
+
+    pub(super) fn explain(self, remote: &RemoteConfig, limits: &GitLimits) -> GitError {
+        let url = remote.to_string();
+        match self {
+            Self::Explained(error) => error,
+            Self::Interrupted => GitError::Interrupted,
+            Self::TimedOut => GitError::TimedOut { url, limit: limits.time },
+            Self::TooLarge => GitError::TooLarge { url, limit: limits.pack_bytes },
+            Self::NoBranch(branches) => {
+                GitError::NoBranch { url, branch: remote.branch.clone(), branches }
+            }
+            Self::Clone(source) => GitError::Damaged { source },
+            Self::Remote { error, ssh } => {
+                let reason = Reason::of(&error, &ssh);
+                let ssh = ssh.trim();
+                let text = if ssh.is_empty() { Chain(&error).to_string() } else { ssh.to_owned() };
+                explain_remote(reason, RemoteCause(text), url, remote, limits)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Remote { error, .. } => Chain(error).fmt(f),
+            Self::Clone(cause) => cause.fmt(f),
+            other => fmt::Debug::fmt(other, f),
+        }
+    }
+}
+
+fn explain_remote(
+    reason: Reason,
+    source: RemoteCause,
+    url: String,
+    remote: &RemoteConfig,
+    limits: &GitLimits,
+) -> GitError {
+    match reason {
+        Reason::HostKey => GitError::HostKey { host: remote.host().to_owned(), source },
+        Reason::Refused => GitError::Refused { url, hint: access_hint(remote), source },
+        Reason::NoRepository => GitError::NoRepository { url, source },
+        Reason::NoProgram => {
+            let program = if remote.is_ssh() { "ssh" } else { "git" };
+            GitError::NoProgram { program, url }
+        }
+        Reason::Unreachable => GitError::Unreachable { url, source },
+        Reason::ObjectTooLarge => GitError::TooLarge { url, limit: limits.object_bytes },
+        Reason::DiskFull => GitError::Full { source },
+        Reason::Other => GitError::Failed { url, source },
+    }
+}
+
+fn access_hint(remote: &RemoteConfig) -> &'static str {
+    if remote.is_ssh() {
+        "give a key that may read it (`ssh_key`), without a passphrase or with an agent"
+    } else {
+        "give a token that may read it (`token_file`)"
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Reason {
+    HostKey,
+    Refused,
+    NoRepository,
+    NoProgram,
+    Unreachable,
+    ObjectTooLarge,
+    DiskFull,
+    Other,
+}
+
+impl Reason {
+    fn of(error: &gix::Error, ssh: &str) -> Self {
+        Self::of_ssh(ssh).unwrap_or_else(|| Self::of_gix(error))
+    }
+
+    /// ssh ends with 255 whatever happened; only its words tell.
+    fn of_ssh(said: &str) -> Option<Self> {
+        let has = |words: &[&str]| words.iter().any(|words| said.contains(words));
+        if has(&["Host key verification failed", "host key is known", "IDENTIFICATION HAS CHANGED"])
+        {
+            Some(Self::HostKey)
+        } else if has(&["Permission denied", "Too many authentication failures"]) {
+            Some(Self::Refused)
+        } else if has(&["epository not found", "not appear to be a git repository", "No such"]) {
+            Some(Self::NoRepository)
+        } else if has(&["Could not resolve", "connect to host", "timed out", "Connection closed"]) {
+            Some(Self::Unreachable)
+        } else if has(&["ssh: not found", "command not found"]) {
+            Some(Self::NoProgram)
+        } else {
+            None
+        }
+    }
+
+    fn of_gix(error: &gix::Error) -> Self {
+        let text = Chain(error).to_string();
+        let io_kind = error.downcast_any_ref::<io::Error>().map(io::Error::kind);
+        if error.is_unauthenticated() || error.is_permission_denied() {
+            Self::Refused
+        } else if text.contains("HTTP status 404") || text.contains("is a valid git directory") {
+            Self::NoRepository
+        } else if text.contains("Failed to invoke program") {
+            Self::NoProgram
+        } else if io_kind == Some(io::ErrorKind::StorageFull) {
+            Self::DiskFull
+        } else if error.is_resource_exhausted() {
+            Self::ObjectTooLarge
+        } else if error.is_retryable() || text.contains("error sending request") {
+            Self::Unreachable
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// Ends the sentence "has no branch `x`; …".
+struct Listed<'a>(&'a [String]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("it has no branches yet");
+        }
+        let shown = &self.0[..self.0.len().min(MAX_BRANCHES_SHOWN)];
+        write!(f, "it has {}", shown.join(", "))?;
+        match self.0.len() - shown.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ssh_says_is_understood() {
+        for (said, reason) in [
+            (
+                "No ED25519 host key is known for [::1]:22 and you have requested strict checking.\n\
+              Host key verification failed.",
+                Reason::HostKey,
+            ),
+            ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @", Reason::HostKey),
+            ("git@github.com: Permission denied (publickey).", Reason::Refused),
+            ("ERROR: Repository not found.", Reason::NoRepository),
+            ("fatal: '/srv/x' does not appear to be a git repository", Reason::NoRepository),
+            (
+                "ssh: Could not resolve hostname nowhere: Name or service not known",
+                Reason::Unreachable,
+            ),
+            ("ssh: connect to host h port 22: Connection refused", Reason::Unreachable),
+            ("sh: 1: ssh: not found", Reason::NoProgram),
+        ] {
+            assert_eq!(Reason::of_ssh(said), Some(reason), "{said}");
+        }
+        assert_eq!(Reason::of_ssh("Warning: added to the list of known hosts"), None);
+    }
+
+    #[test]
+    fn missing_branches_are_listed_up_to_a_number() {
+        let listed = |count: usize| {
+            let branches: Vec<_> = (0..count).map(|n| format!("b{n}")).collect();
+            Listed(&branches).to_string()
+        };
+        assert_eq!(listed(0), "it has no branches yet");
+        assert_eq!(listed(2), "it has b0, b1");
+        assert!(listed(MAX_BRANCHES_SHOWN + 3).ends_with(" and 3 more"));
+    }
+}

@@ -1,0 +1,304 @@
+//! The reader: a node and a table in, values and diagnostics out.
+
+use std::collections::HashSet;
+
+use headgate_types::{ByteSize, parse_duration};
+
+use super::{At, Data, Field, Fields, Found, Shape, Text};
+use crate::{
+    defaults::MAX_LIST,
+    diagnostic::{Diagnostic, Diagnostics, Place, closest, codes, listed, quoted},
+    yaml::{Key, Node, Source, Value},
+};
+
+/// Reads a file's tree by the table of its group; `None` if it holds something else altogether, which
+/// is reported. `what` is the group's name in messages: `a function`.
+pub(crate) fn read(
+    source: &Source,
+    node: &Node,
+    what: &str,
+    table: &'static [Field],
+    report: &mut Diagnostics,
+) -> Option<Fields> {
+    let mut reader = Reader { source, report };
+    let place = source.whole();
+    match &node.value {
+        Value::Null => Some(reader.table(&[], what, "", table, place)),
+        Value::Map(entries) => Some(reader.table(entries, what, "", table, place)),
+        _ => {
+            let message =
+                format!("{what} is written as keys and values, and this is {}", kind(node));
+            reader.report.push(
+                Diagnostic::error(codes::WRONG_TYPE, message)
+                    .at(source.place(&node.span))
+                    .hint(format!("begin with a key; {}", known_keys(table))),
+            );
+            None
+        }
+    }
+}
+
+struct Reader<'a> {
+    source: &'a Source,
+    report: &'a mut Diagnostics,
+}
+
+impl Reader<'_> {
+    /// `path` is empty or ends with a dot.
+    fn table(
+        &mut self,
+        entries: &[(Key, Node)],
+        what: &str,
+        path: &str,
+        table: &'static [Field],
+        place: Place,
+    ) -> Fields {
+        let mut found = Vec::new();
+        for (key, node) in entries {
+            let key_place = self.source.place(&key.span);
+            match table.iter().find(|field| field.key == &*key.text) {
+                None => self.unknown_key(key, what, table, key_place),
+                Some(field) => {
+                    let data = self.data(&format!("{path}{}", field.key), field, node, &key_place);
+                    let scalar = matches!(node.value, Value::Scalar { .. });
+                    let place = if scalar { self.source.place(&node.span) } else { key_place };
+                    found.push(Found { key: field.key, place, data });
+                }
+            }
+        }
+        Fields { place, broken: false, found }
+    }
+
+    fn unknown_key(&mut self, key: &Key, what: &str, table: &[Field], place: Place) {
+        let message = format!("{what} has no key {}", quoted(&key.text));
+        let mut warning = Diagnostic::warning(codes::UNKNOWN_KEY, message).at(place);
+        match closest(&key.text, table.iter().map(|field| field.key)) {
+            Some(meant) => warning = warning.label(format!("did you mean `{meant}`?")),
+            None => warning = warning.label("this has no effect"),
+        }
+        self.report.push(warning.hint(known_keys(table)));
+    }
+
+    fn data(&mut self, path: &str, field: &Field, node: &Node, key: &Place) -> Data {
+        match (field.shape, &node.value) {
+            (Shape::Obsolete(why), _) => {
+                let message = format!("`{path}` has no effect");
+                self.report.push(
+                    Diagnostic::warning(codes::IGNORED_KEY, message)
+                        .at(key.clone())
+                        .note(why)
+                        .hint("remove it"),
+                );
+                Data::Unread
+            }
+            (Shape::Unread, _) => Data::Unread,
+            (_, Value::Null) => Data::Blank,
+            (Shape::Table(table), Value::Map(entries)) => {
+                let what = format!("`{path}`");
+                let path = format!("{path}.");
+                Data::Table(self.table(entries, &what, &path, table, key.clone()))
+            }
+            (Shape::Texts, Value::List(items)) => self.texts(path, items, key),
+            (Shape::Pairs, Value::Map(entries)) => self.pairs(path, entries, key),
+            (shape, Value::Scalar { text, plain }) => {
+                self.scalar(path, shape, text, *plain, node).unwrap_or(Data::Broken)
+            }
+            (shape, _) => {
+                self.wrong_type(path, shape, node);
+                Data::Broken
+            }
+        }
+    }
+
+    fn scalar(
+        &mut self,
+        path: &str,
+        shape: Shape,
+        text: &str,
+        plain: bool,
+        node: &Node,
+    ) -> Option<Data> {
+        let flag = if plain { flag(text) } else { None };
+        match (shape, flag) {
+            (Shape::Text, None) => Some(Data::Text(text.into())),
+            (Shape::Flag, Some(_)) => Some(Data::Unread),
+            (Shape::Word(words), None) => self.word(path, words, text, node),
+            (Shape::Size, None) => match text.parse::<ByteSize>() {
+                Ok(size) => Some(Data::Size(size)),
+                Err(error) => {
+                    let message = format!("{} is not a size", quoted(text));
+                    self.refuse(codes::INVALID_SIZE, message, node, error.to_string())
+                }
+            },
+            (Shape::Duration, None) => match parse_duration(text) {
+                Ok(duration) => Some(Data::Duration(duration)),
+                Err(error) => {
+                    let message = format!("{} is not a duration", quoted(text));
+                    self.refuse(codes::INVALID_DURATION, message, node, error.to_string())
+                }
+            },
+            _ => {
+                self.wrong_type(path, shape, node);
+                None
+            }
+        }
+    }
+
+    fn word(
+        &mut self,
+        path: &str,
+        words: &[&'static str],
+        text: &str,
+        node: &Node,
+    ) -> Option<Data> {
+        if words.contains(&text) {
+            return Some(Data::Text(text.into()));
+        }
+        let message = format!("`{path}` cannot be {}", quoted(text));
+        let mut error = Diagnostic::error(codes::INVALID_VALUE, message)
+            .at(self.source.place(&node.span))
+            .hint(format!("it is one of {}", listed(words.iter().copied())));
+        if let Some(meant) = closest(text, words.iter().copied()) {
+            error = error.label(format!("did you mean `{meant}`?"));
+        }
+        self.report.push(error);
+        None
+    }
+
+    fn refuse<T>(
+        &mut self,
+        code: &'static str,
+        message: String,
+        node: &Node,
+        hint: String,
+    ) -> Option<T> {
+        let place = self.source.place(&node.span);
+        self.report.push(Diagnostic::error(code, message).at(place).hint(hint));
+        None
+    }
+
+    /// A list of texts, each once.
+    fn texts(&mut self, path: &str, items: &[Node], key: &Place) -> Data {
+        if self.too_long(path, items.len(), key) {
+            return Data::Broken;
+        }
+        let (mut texts, mut seen, mut broken) = (Vec::new(), HashSet::new(), false);
+        for item in items {
+            let place = self.source.place(&item.span);
+            match &item.value {
+                Value::Scalar { text, plain } if !*plain || flag(text).is_none() => {
+                    if seen.insert(&**text) {
+                        texts.push(At { value: Text::from(&**text), place });
+                    } else {
+                        let message = format!("`{path}` lists {} twice", quoted(text));
+                        self.report.push(
+                            Diagnostic::warning(codes::REPEATED_VALUE, message)
+                                .at(place)
+                                .hint("remove one of them"),
+                        );
+                    }
+                }
+                _ => {
+                    broken = true;
+                    let message = format!("an item of `{path}` is {}, not text", kind(item));
+                    let mut error = Diagnostic::error(codes::WRONG_TYPE, message).at(place);
+                    if matches!(item.value, Value::Scalar { .. }) {
+                        error = error.hint("put it in quotes to make it text");
+                    } else {
+                        error = error.hint("write one text per item: `- text`");
+                    }
+                    self.report.push(error);
+                }
+            }
+        }
+        if broken && texts.is_empty() { Data::Broken } else { Data::Texts(texts) }
+    }
+
+    fn pairs(&mut self, path: &str, entries: &[(Key, Node)], key: &Place) -> Data {
+        if self.too_long(path, entries.len(), key) {
+            return Data::Broken;
+        }
+        let mut pairs = Vec::new();
+        for (name, node) in entries {
+            let place = self.source.place(&name.span);
+            let text = match &node.value {
+                Value::Null => "",
+                Value::Scalar { text, .. } => text,
+                Value::List(_) | Value::Map(_) => {
+                    let message = format!("`{path}.{}` is {}, not text", name.text, kind(node));
+                    self.report.push(
+                        Diagnostic::error(codes::WRONG_TYPE, message)
+                            .at(place)
+                            .hint("write one text per name; JSON in quotes is a text too"),
+                    );
+                    continue;
+                }
+            };
+            pairs.push((At { value: Text::from(&*name.text), place }, Text::from(text)));
+        }
+        Data::Pairs(pairs)
+    }
+
+    fn too_long(&mut self, path: &str, length: usize, key: &Place) -> bool {
+        if length <= MAX_LIST {
+            return false;
+        }
+        let message = format!("`{path}` has {length} entries");
+        self.report.push(
+            Diagnostic::error(codes::TOO_MANY, message)
+                .at(key.clone())
+                .hint(format!("use at most {MAX_LIST}, or split the resource")),
+        );
+        true
+    }
+
+    fn wrong_type(&mut self, path: &str, shape: Shape, node: &Node) {
+        let key = path.rsplit('.').next().unwrap_or(path);
+        let quotable = matches!(node.value, Value::Scalar { .. });
+        let (wanted, hint) = match shape {
+            Shape::Text | Shape::Word(_) if quotable => {
+                ("text", "put it in quotes to make it text".to_owned())
+            }
+            Shape::Text | Shape::Word(_) | Shape::Unread | Shape::Obsolete(_) => {
+                ("text", format!("write `{key}: text` on one line"))
+            }
+            Shape::Flag => ("`true` or `false`", "write it without quotes".to_owned()),
+            Shape::Size => ("a size", format!("write a number and a unit: `{key}: 64MiB`")),
+            Shape::Duration => ("a duration", format!("write a number and a unit: `{key}: 20s`")),
+            Shape::Texts => match &node.value {
+                Value::Scalar { text, .. } => {
+                    ("a list", format!("write `{key}: [{}]`", quoted(text).trim_matches('`')))
+                }
+                _ => ("a list", "write one `- item` per line".to_owned()),
+            },
+            Shape::Pairs => ("names and values", "write one `NAME: value` per line".to_owned()),
+            Shape::Table(table) => ("a group of keys", known_keys(table)),
+        };
+        let message = format!("`{path}` must be {wanted}, and this is {}", kind(node));
+        self.refuse::<()>(codes::WRONG_TYPE, message, node, hint);
+    }
+}
+
+/// Quoted words are text: only what stands there plainly is a boolean.
+fn flag(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
+    }
+}
+
+fn kind(node: &Node) -> &'static str {
+    match &node.value {
+        Value::Null => "nothing",
+        Value::Scalar { text, plain: true } if flag(text).is_some() => "a boolean",
+        Value::Scalar { .. } => "text",
+        Value::List(_) => "a list",
+        Value::Map(_) => "a group of keys",
+    }
+}
+
+fn known_keys(table: &[Field]) -> String {
+    let current = table.iter().filter(|field| !matches!(field.shape, Shape::Obsolete(_)));
+    format!("known keys are {}", listed(current.map(|field| field.key)))
+}

@@ -1,0 +1,164 @@
+use std::{fs, sync::mpsc::RecvTimeoutError};
+
+use super::*;
+
+/// Far longer than any change takes to be noticed; only a failing test waits for it.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// How long nothing has to come until we believe that nothing comes.
+const SILENCE: Duration = Duration::from_millis(500);
+
+struct Fixture {
+    dir: tempfile::TempDir,
+    changes: Receiver<()>,
+    _watch: FolderWatch,
+}
+
+impl Fixture {
+    fn new(prepare: impl FnOnce(&Path)) -> Self {
+        Self::with(prepare, FolderWatch::new)
+    }
+
+    fn with(
+        prepare: impl FnOnce(&Path),
+        watch: impl FnOnce(&Path, Box<dyn FnMut() + Send>) -> Result<FolderWatch, WatchFolderError>,
+    ) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        prepare(dir.path());
+        let (sender, changes) = sync_channel(100);
+        let changed = Box::new(move || {
+            let _full = sender.try_send(());
+        });
+        let watch = watch(dir.path(), changed).unwrap();
+        Self { dir, changes, _watch: watch }
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.dir.path().join(path)
+    }
+
+    /// Waits for a change and for the calm after it.
+    fn expect_change(&self, what: &str) {
+        self.changes.recv_timeout(DEADLINE).unwrap_or_else(|_| panic!("not noticed: {what}"));
+        while self.changes.recv_timeout(MAX_WAIT).is_ok() {}
+    }
+
+    fn expect_silence(&self, what: &str) {
+        assert!(self.changes.recv_timeout(SILENCE).is_err(), "woken by {what}");
+    }
+}
+
+/// One set of checks, whether the kernel tells us or we look.
+fn check_notices(fixture: &Fixture) {
+    fs::write(fixture.path("a/file"), "changed, and of another length").unwrap();
+    fixture.expect_change("a write");
+    fs::write(fixture.path("a/new"), "1").unwrap();
+    fixture.expect_change("a new file");
+    fs::write(fixture.path("a/.file.tmp"), "saved as editors do").unwrap();
+    fs::rename(fixture.path("a/.file.tmp"), fixture.path("a/file")).unwrap();
+    fixture.expect_change("a file renamed over another");
+    fs::remove_file(fixture.path("a/new")).unwrap();
+    fixture.expect_change("a removed file");
+    fs::create_dir_all(fixture.path("b/c")).unwrap();
+    fs::write(fixture.path("b/c/file"), "1").unwrap();
+    fixture.expect_change("a new folder with a file");
+    fs::write(fixture.path("b/c/other"), "1").unwrap();
+    fixture.expect_change("another file in a new folder");
+    fs::rename(fixture.path("b"), fixture.path("d")).unwrap();
+    fixture.expect_change("a renamed folder");
+    fs::write(fixture.path("d/c/file"), "22").unwrap();
+    fixture.expect_change("a write in a renamed folder");
+}
+
+fn one_file(dir: &Path) {
+    fs::create_dir(dir.join("a")).unwrap();
+    fs::write(dir.join("a/file"), "1").unwrap();
+}
+
+#[test]
+fn changes_are_noticed() {
+    check_notices(&Fixture::new(one_file));
+}
+
+#[test]
+fn changes_are_noticed_by_looking() {
+    let often = Duration::from_millis(20);
+    let fixture = Fixture::with(one_file, |dir, changed| FolderWatch::looking(dir, often, changed));
+    check_notices(&fixture);
+    fixture.expect_silence("nothing");
+}
+
+#[test]
+fn a_folder_removed_and_made_again_is_still_watched() {
+    let fixture = Fixture::new(one_file);
+    fs::remove_dir_all(fixture.path("a")).unwrap();
+    fs::create_dir(fixture.path("a")).unwrap();
+    fixture.expect_change("a folder made again");
+    fs::write(fixture.path("a/file"), "1").unwrap();
+    fixture.expect_change("a file in a folder made again");
+}
+
+#[test]
+fn what_is_not_part_of_the_project_wakes_nobody() {
+    let fixture = Fixture::new(|dir| {
+        one_file(dir);
+        for folder in [".git/refs", "node_modules/x", "target/debug", ".idea"] {
+            fs::create_dir_all(dir.join(folder)).unwrap();
+        }
+        fs::write(dir.join("target/CACHEDIR.TAG"), "").unwrap();
+        fs::write(dir.join(".git/HEAD"), "ref: refs/heads/main").unwrap();
+    });
+    for file in [".git/index", ".git/refs/main", "node_modules/x/y", "target/debug/z", ".idea/w"] {
+        fs::write(fixture.path(file), "1").unwrap();
+    }
+    fs::read(fixture.path("a/file")).unwrap();
+    fixture.expect_silence("tools and reading");
+    fs::write(fixture.path(".git/HEAD"), "ref: refs/heads/next").unwrap();
+    fixture.expect_change("another branch");
+    fs::write(fixture.path(".env"), "A=1").unwrap();
+    fixture.expect_change("a hidden file");
+}
+
+#[test]
+fn a_burst_of_writes_is_reported_few_times() {
+    let fixture = Fixture::new(one_file);
+    for n in 0..500 {
+        fs::write(fixture.path(&format!("a/{n}")), "1").unwrap();
+    }
+    fixture.changes.recv_timeout(DEADLINE).unwrap();
+    let mut more = 0;
+    while fixture.changes.recv_timeout(SILENCE).is_ok() {
+        more += 1;
+    }
+    assert!(more < 50, "{more} more reports for 500 writes");
+}
+
+#[test]
+fn more_events_than_fit_are_one_change() {
+    let dir = tempfile::tempdir().unwrap();
+    let (queue, signals) = sync_channel(1);
+    let flags = Arc::<Flags>::default();
+    let mut events = Events { queue, flags: Arc::clone(&flags) };
+    let folders = WatchedFolders::watch(dir.path(), events.clone()).unwrap();
+    for _ in 0..5 {
+        events.handle_event(Ok(Event::new(notify::EventKind::Any)));
+    }
+    let mut worker = Worker { folders, signals, flags, changed: || {} };
+    let signal = worker.signals.recv().unwrap();
+    assert!(worker.take(&signal), "lost events count as a change");
+}
+
+#[test]
+fn a_folder_that_is_not_there_cannot_be_watched() {
+    let refused = FolderWatch::new(Path::new("/nonexistent"), || {});
+    assert!(matches!(refused, Err(WatchFolderError::Folder { .. })));
+}
+
+#[test]
+fn nothing_is_reported_after_the_drop() {
+    let fixture = Fixture::new(one_file);
+    let Fixture { dir, changes, _watch } = fixture;
+    drop(_watch);
+    fs::write(dir.path().join("a/file"), "2").unwrap();
+    assert_eq!(changes.recv_timeout(DEADLINE), Err(RecvTimeoutError::Disconnected));
+}

@@ -1,0 +1,108 @@
+//! What YAML's grammar errors mean to someone who writes a configuration file.
+
+use serde_saphyr::granit_parser::{ErrorKind, ScanError};
+
+use super::Source;
+use crate::{
+    defaults::MAX_YAML_DEPTH,
+    diagnostic::{Diagnostic, Place, codes},
+};
+
+pub(super) fn explain(source: &Source, error: &ScanError) -> Diagnostic {
+    let at = error.marker().byte_offset().unwrap_or(0);
+    let place = source.place(&(at..at + 1));
+    if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
+        return too_deep(place);
+    }
+    let (message, hint) = words(error.kind());
+    Diagnostic::error(codes::YAML_SYNTAX, message).at(place).hint(hint)
+}
+
+pub(super) fn too_deep(place: Place) -> Diagnostic {
+    let message = format!("values are nested more than {MAX_YAML_DEPTH} levels deep");
+    Diagnostic::error(codes::TOO_COMPLEX, message)
+        .at(place)
+        .hint("nothing in a project is nested that deep; look for brackets that are not closed")
+}
+
+/// Message and hint. What has no words of its own is rare and gets the last ones.
+fn words(kind: &ErrorKind) -> (String, &'static str) {
+    use ErrorKind as E;
+    let (message, hint) = match kind {
+        E::TabNotAllowed
+        | E::TabInBlockIndentation
+        | E::TabInIndentation
+        | E::TabAtBlockScalarStart
+        | E::TabInPlainScalar => {
+            ("a tab stands where YAML wants spaces", "indent with spaces, two per level")
+        }
+        E::UnclosedQuotedScalar | E::DocumentIndicatorInQuotedScalar => {
+            ("a quote is opened and never closed", "close it with the same kind of quote")
+        }
+        E::InvalidTrailingSingleQuotedScalar | E::InvalidTrailingDoubleQuotedScalar => (
+            "something stands behind the closing quote",
+            "inside single quotes write `''` for a quote, inside double quotes `\\\"`",
+        ),
+        E::UnknownQuotedScalarEscape
+        | E::InvalidQuotedScalarHexEscape
+        | E::InvalidUnicodeEscape => (
+            "this backslash escape is not one of YAML's",
+            "use single quotes, in which a backslash is only a backslash",
+        ),
+        E::UnclosedFlowCollection { open } => {
+            return (
+                format!("`{open}` is opened and never closed"),
+                "close it, or write the list with one `- item` per line",
+            );
+        }
+        E::UnexpectedEofFlowSequence
+        | E::UnexpectedEofFlowMapping
+        | E::UnexpectedEofImplicitFlowMapping
+        | E::ExpectedFlowMappingSeparator
+        | E::ExpectedFlowSequenceSeparator => (
+            "a bracket is not closed, or a comma is missing",
+            "separate items with commas and close the bracket, or write one `- item` per line",
+        ),
+        E::MismatchedFlowCollectionEnd { open, close } => {
+            return (
+                format!("`{open}` is closed by `{close}`"),
+                "`[` goes with `]`, and `{` goes with `}`",
+            );
+        }
+        E::MisplacedFlowCollectionEnd => {
+            ("this bracket closes nothing", "remove it, or put the text in quotes")
+        }
+        E::SimpleKeyExpected | E::InvalidSimpleKey | E::UnexpectedEndOfPlainScalar => (
+            "a `:` is missing behind a key in or above this line",
+            "write `key: value`, with a space behind the colon",
+        ),
+        E::MappingValueNotAllowed | E::InvalidColonPlacement | E::MappingKeyNotAllowed => (
+            "a `:` stands where no key can be",
+            "put text that contains `: ` in quotes; check the indentation, and whether a bracket or \
+             quote above is closed",
+        ),
+        E::ExpectedBlockMappingKey | E::ExpectedBlockSequenceEntry | E::InvalidIndentation => (
+            "this line does not fit the lines above it",
+            "keys of one level begin in the same column; so do the `-` of one list",
+        ),
+        E::BlockSequenceEntryNotAllowed => (
+            "a list cannot begin here",
+            "write the first `- item` on a line of its own below the key",
+        ),
+        E::UnknownAnchor => (
+            "this alias refers to nothing",
+            "text that begins with `*` needs quotes; an alias needs an `&name` above it",
+        ),
+        E::UnexpectedCharacter { character } => {
+            return (
+                format!("a value cannot begin with `{}`", character.escape_default()),
+                "put the value in quotes",
+            );
+        }
+        E::CommentNotSeparated => {
+            ("a comment needs a space before its `#`", "write ` # comment`, or use quotes")
+        }
+        _ => ("this is not valid YAML", "compare it with the lines around it; quotes often help"),
+    };
+    (message.to_owned(), hint)
+}
