@@ -1,0 +1,24 @@
+//! Certificates: where they come from, and which one a client is shown.
+//!
+//! ```text
+//! LocalAuthority ──issue──► CertificateTable ──store──► CertificateResolver ──► rustls handshake
+//!     (dev)                  names → keys                one ArcSwap
+//! ```
+//!
+//! The resolver answers from memory only: an unknown name costs a lookup and an alert, never a disk access, a signature or
+//! an order. Tables are built by whoever builds the snapshot and published whole.
+//!
+//! It deliberately does not listen, speak ACME or know what a project is.
+//!
+//! Invariant: private keys appear in no log, no error and no `Debug` output, and on disk only in files of mode 0600.
+
+pub mod defaults;
+pub mod local_authority;
+pub mod resolver;
+pub mod server_config;
+pub mod trust;
+
+pub use local_authority::{LocalAuthority, Subject};
+pub use resolver::{CertificateResolver, CertificateTable};
+pub use server_config::{provider, server_config};
+pub use trust::{TrustError, TrustStores, Trusted};

@@ -1,0 +1,86 @@
+//! `ConnectionInfo`: what handlers may know of the connection a request came on.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use pingora_core::protocols::Digest;
+
+/// What handlers may know of the connection a request came on.
+#[derive(Debug)]
+pub struct ConnectionInfo {
+    /// The client's address, as the kernel says.
+    pub client: SocketAddr,
+    /// The name the client asked for in its ClientHello.
+    pub server_name: Option<Box<str>>,
+    /// `None` on a plain connection.
+    pub tls: Option<TlsInfo>,
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+/// What was negotiated, in the words of the IANA registries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TlsInfo {
+    /// `TLSv1_3`, `TLSv1_2`.
+    pub version: &'static str,
+    /// `TLS13_AES_128_GCM_SHA256` and its kin.
+    pub cipher: &'static str,
+}
+
+impl ConnectionInfo {
+    pub(crate) fn new(client: SocketAddr) -> Self {
+        Self {
+            client,
+            server_name: None,
+            tls: None,
+            received: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+        }
+    }
+
+    /// The same connection after its handshake.
+    pub(crate) fn secured(&self, server_name: Option<&str>, tls: TlsInfo) -> Self {
+        Self {
+            client: self.client,
+            server_name: server_name.map(Into::into),
+            tls: Some(tls),
+            received: AtomicU64::new(self.received()),
+            sent: AtomicU64::new(self.sent()),
+        }
+    }
+
+    /// From the digest of a pingora session that runs on an [`EdgeStream`](crate::EdgeStream).
+    ///
+    /// The user data of `proxy_digest` is the one slot of a digest that others may fill.
+    pub fn of_digest(digest: &Digest) -> Option<&Arc<Self>> {
+        digest.proxy_digest.as_ref()?.user_data.as_ref()?.downcast_ref()
+    }
+
+    /// Bytes read from the wire so far, TLS included.
+    pub fn received(&self) -> u64 {
+        self.received.load(Relaxed)
+    }
+
+    /// Bytes written to the wire so far, TLS included.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Relaxed)
+    }
+
+    pub(crate) fn count_received(&self, bytes: usize) {
+        add(&self.received, bytes);
+    }
+
+    pub(crate) fn count_sent(&self, bytes: usize) {
+        add(&self.sent, bytes);
+    }
+}
+
+/// Only the connection's own task writes, so a load and a store do without a locked instruction.
+fn add(counter: &AtomicU64, bytes: usize) {
+    counter.store(counter.load(Relaxed) + bytes as u64, Relaxed);
+}

@@ -1,0 +1,165 @@
+//! HTTP/1 as clients speak it: old, odd, pipelined, large.
+
+use crate::node::{Client, Setup, node};
+
+const LAST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+
+#[tokio::test]
+async fn http_1_0_in_eighteen_bytes_is_answered_at_once() {
+    let node = node(Setup::default());
+    let answer = node.connect().await.exchange("GET / HTTP/1.0\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("hello /"), "{answer}");
+}
+
+#[tokio::test]
+async fn empty_lines_before_a_request_are_forgiven() {
+    let node = node(Setup::default());
+    let answer = node.connect().await.exchange(format!("\r\n\r\n{LAST}")).await;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_in_single_bytes_is_understood() {
+    let node = node(Setup::default());
+    let mut client = node.connect().await;
+    for byte in LAST.as_bytes() {
+        client.send([*byte]).await;
+    }
+    assert!(client.rest().await.ends_with("hello /"));
+}
+
+#[tokio::test]
+async fn a_connection_serves_many_requests() {
+    let node = node(Setup::default());
+    let mut client = node.connect().await;
+    for n in 0..20 {
+        client.send(format!("GET /{n} HTTP/1.1\r\nHost: a\r\n\r\n")).await;
+        let answer = client.until(&format!("hello /{n}")).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    }
+    drop(client);
+    node.counted("edge_connections_total{kind=\"plain\",result=\"closed\"} 1").await;
+    node.counted("edge_connections_open{kind=\"plain\"} 0").await;
+}
+
+#[tokio::test]
+async fn pipelined_requests_are_all_answered_in_order() {
+    let node = node(Setup::default());
+    let mut client = node.connect().await;
+    let answers = client
+        .exchange(format!(
+            "GET /1 HTTP/1.1\r\nHost: a\r\n\r\n\
+             POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12345\
+             POST /3 HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n\
+             GET /stream HTTP/1.1\r\nHost: a\r\n\r\n{LAST}"
+        ))
+        .await;
+    assert_eq!(answers.matches("HTTP/1.1 200").count(), 5, "{answers}");
+    let places: Vec<_> = ["hello /1", "5 bytes", "hello /3", "three", "hello /"]
+        .iter()
+        .scan(0, |from, text| {
+            *from += answers[*from..].find(text)? + text.len();
+            Some(*from)
+        })
+        .collect();
+    assert_eq!(places.len(), 5, "{answers}");
+}
+
+#[tokio::test]
+async fn a_pipelined_request_does_not_disturb_the_one_before() {
+    for before in [
+        "GET /idle HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST /idle HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+    ] {
+        let node = node(Setup::default());
+        let mut client = node.connect().await;
+        client.send(format!("{before}{LAST}")).await;
+        node.app.held.acquire().await.unwrap().forget();
+        node.app.gate.add_permits(1);
+        let answers = client.rest().await;
+        assert!(answers.contains("undisturbed") && answers.ends_with("hello /"), "{answers}");
+    }
+}
+
+#[tokio::test]
+async fn an_upgraded_connection_carries_bytes_both_ways() {
+    let node = node(Setup::default());
+    let mut client = node.connect().await;
+    let upgrade =
+        "GET /upgrade HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+    // The first bytes come with the head, as from a client that does not wait.
+    client.send(format!("{upgrade}early")).await;
+    let answer = client.until("early").await;
+    assert!(answer.starts_with("HTTP/1.1 101"), "{answer}");
+    client.send("late").await;
+    client.until("late").await;
+}
+
+#[tokio::test]
+async fn large_bodies_pass_both_ways() {
+    let node = node(Setup::default());
+    let mut client = node.connect().await;
+    client.send("POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n").await;
+    client.send(vec![b'x'; 3_000_000]).await;
+    assert!(client.until("bytes").await.ends_with("3000000 bytes"));
+    client.send("POST /length HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n").await;
+    let part = format!("{:x}\r\n{}\r\n", 100_000, "y".repeat(100_000));
+    client.send(part.repeat(20) + "0\r\n\r\n").await;
+    assert!(client.until("bytes").await.ends_with("2000000 bytes"));
+    let answer =
+        client.exchange("GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert_eq!(body.len(), 3_000_000);
+}
+
+#[tokio::test]
+async fn a_body_nobody_reads_is_never_taken_for_a_request() {
+    let node = node(Setup::default());
+    let mut client = node.connect().await;
+    client.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 48\r\n\r\n").await;
+    let answer = client.until("hello /x").await;
+    assert!(answer.contains("Connection: close"), "{answer}");
+    assert_eq!(client.exchange(LAST).await, "");
+}
+
+#[tokio::test]
+async fn handlers_know_the_connection() {
+    let node = node(Setup::default());
+    let mut client = node.connect().await;
+    let local = client.io.local_addr().unwrap();
+    let answer =
+        client.exchange("GET /info HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.contains(&format!("client: {local}")), "{answer}");
+    assert!(answer.contains("received: 50") && answer.contains("server_name: None"), "{answer}");
+    drop(client);
+    node.counted("edge_received_bytes_total{kind=\"plain\"} 50").await;
+}
+
+#[tokio::test]
+async fn a_panic_ends_its_connection_alone() {
+    let node = node(Setup::default());
+    let mut other = node.connect().await;
+    assert_eq!(node.connect().await.exchange("GET /panic HTTP/1.0\r\n\r\n").await, "");
+    node.counted("edge_connections_total{kind=\"plain\",result=\"panicked\"} 1").await;
+    assert!(other.exchange(LAST).await.ends_with("hello /"));
+}
+
+#[tokio::test]
+async fn ipv6_is_served() {
+    let sockets = headgate_edge::bind("[::1]:0".parse().unwrap(), &Default::default()).unwrap();
+    let address = sockets[0].local_addr().unwrap();
+    let mut registry = prometheus_client::registry::Registry::default();
+    let edge = headgate_edge::Edge::new(headgate_edge::Metrics::register(&mut registry));
+    let listeners = sockets
+        .into_iter()
+        .map(|socket| headgate_edge::Listener {
+            socket,
+            transport: headgate_edge::Transport::Plain,
+        })
+        .collect();
+    let app = std::sync::Arc::new(crate::app::App::new(edge.limits.clone()));
+    let (_stop, watch) = tokio::sync::watch::channel(false);
+    tokio::spawn(headgate_edge::serve(listeners, app, std::sync::Arc::new(edge), watch));
+    let mut client = Client { io: tokio::net::TcpStream::connect(address).await.unwrap() };
+    assert!(client.exchange(LAST).await.ends_with("hello /"));
+}
