@@ -1,0 +1,127 @@
+//! Who may run now, who waits, and who is sent away.
+//!
+//! A request passes two gates: its function's (how many of it at once) and the pool's (how many guests on this
+//! node). Both are fair and both have a queue with an end; waiting counts against the request's deadline.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Instant,
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::metrics::{Metrics, Outcome};
+
+/// A limit on what runs at once, with a bounded first-come first-served queue before it.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    slots: Arc<Semaphore>,
+    size: u32,
+    waiting: AtomicU32,
+    queue: u32,
+}
+
+/// Why a gate stayed shut.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refused {
+    QueueFull,
+    Deadline,
+}
+
+impl Gate {
+    pub(crate) fn new(size: u32, queue: u32) -> Self {
+        let size = size.max(1);
+        Self {
+            slots: Arc::new(Semaphore::new(size as usize)),
+            size,
+            waiting: AtomicU32::new(0),
+            queue,
+        }
+    }
+
+    /// Slots taken now.
+    pub(crate) fn taken(&self) -> u32 {
+        let free = u32::try_from(self.slots.available_permits()).unwrap_or(u32::MAX);
+        self.size.saturating_sub(free)
+    }
+
+    /// Takes `weight` slots (all of them if it is more than there are), at once if they are free.
+    pub(crate) async fn enter(
+        &self,
+        weight: u32,
+        deadline: Instant,
+        metrics: &Metrics,
+    ) -> Result<OwnedSemaphorePermit, Refused> {
+        let weight = weight.clamp(1, self.size);
+        if let Ok(permit) = self.slots.clone().try_acquire_many_owned(weight) {
+            return Ok(permit);
+        }
+        let _waiting = Waiting::enter(self, metrics).ok_or(Refused::QueueFull)?;
+        let slots = self.slots.clone().acquire_many_owned(weight);
+        let acquired = tokio::time::timeout_at(deadline.into(), slots).await;
+        Ok(acquired.map_err(|_| Refused::Deadline)?.expect("a gate's semaphore is never closed"))
+    }
+}
+
+/// A place in a gate's queue.
+struct Waiting<'a> {
+    gate: &'a Gate,
+    metrics: &'a Metrics,
+}
+
+impl<'a> Waiting<'a> {
+    fn enter(gate: &'a Gate, metrics: &'a Metrics) -> Option<Self> {
+        if gate.waiting.fetch_add(1, Ordering::Relaxed) >= gate.queue {
+            gate.waiting.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        metrics.queued.inc();
+        Some(Self { gate, metrics })
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.gate.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.metrics.queued.dec();
+    }
+}
+
+/// An admitted request: holds its slots, and is counted when it ends, however it ends.
+#[derive(Debug)]
+pub(crate) struct Flight {
+    outcome: Outcome,
+    metrics: Arc<Metrics>,
+    _function: OwnedSemaphorePermit,
+    _pool: OwnedSemaphorePermit,
+}
+
+impl Flight {
+    pub(crate) fn new(
+        metrics: Arc<Metrics>,
+        function: OwnedSemaphorePermit,
+        pool: OwnedSemaphorePermit,
+    ) -> Self {
+        metrics.in_flight.inc();
+        Self { outcome: Outcome::Cancelled, metrics, _function: function, _pool: pool }
+    }
+
+    /// How it ended, as far as is known. The last word counts.
+    pub(crate) fn ended(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.metrics.in_flight.dec();
+        self.metrics.invocation(self.outcome);
+    }
+}

@@ -1,0 +1,203 @@
+//! What is checked when an artefact arrives: its kind, its imports, its entries.
+
+use std::collections::BTreeMap;
+
+use wasmtime::{
+    Engine, ExternType, FuncType, Module, Precompiled, ValType,
+    component::{Component, Linker, types::ComponentItem},
+};
+
+use crate::{
+    component, core,
+    error::{CompileError, Missing, MissingImport},
+};
+
+/// What is known about an artefact once it is compiled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compiled {
+    pub kind: GuestKind,
+    /// Of a core module: exports that take an event, so `(i32)` or `(i32) -> i32`.
+    pub entries: Vec<String>,
+    /// Functions it imports that are there, but only to answer that they are not served yet.
+    pub unserved: Vec<String>,
+    /// It was compiled now, not found.
+    pub fresh: bool,
+}
+
+/// The two forms of a guest, told apart by their bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GuestKind {
+    Component,
+    Core,
+}
+
+/// `\0asm` version 1, layer 0.
+const CORE_HEADER: [u8; 8] = *b"\0asm\x01\0\0\0";
+/// `\0asm` version 13, layer 1: the component binary format.
+const COMPONENT_HEADER: [u8; 8] = *b"\0asm\x0d\0\x01\0";
+const HANDLER: &str = "wasi:http/incoming-handler@0.2.";
+
+/// Refuses what is not worth a compiler's time.
+pub(crate) fn accept(wasm: &[u8], limit: u64) -> Result<(), CompileError> {
+    let size = wasm.len() as u64;
+    if size > limit {
+        return Err(CompileError::TooLarge { size, limit });
+    }
+    kind(wasm).map(drop)
+}
+
+pub(crate) fn kind(wasm: &[u8]) -> Result<Precompiled, CompileError> {
+    match wasm.first_chunk() {
+        Some(&CORE_HEADER) => Ok(Precompiled::Module),
+        Some(&COMPONENT_HEADER) => Ok(Precompiled::Component),
+        _ => Err(CompileError::NotWasm),
+    }
+}
+
+pub(crate) fn component(
+    component: &Component,
+    engine: &Engine,
+    linker: &Linker<component::State>,
+    fresh: bool,
+) -> Result<Compiled, CompileError> {
+    let ty = component.component_type();
+    let missing: Vec<_> = ty
+        .imports(engine)
+        .filter(|(name, item)| needs_provider(&item.ty) && !is_provided(name))
+        .map(|(name, item)| missing_interface(name, &item.ty, engine))
+        .collect();
+    if !missing.is_empty() {
+        return Err(CompileError::MissingImports(missing));
+    }
+    if !ty.exports(engine).any(|(name, _)| name.starts_with(HANDLER)) {
+        let exports = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        return Err(CompileError::NoHandler { exports });
+    }
+    component::entry(linker, component).map_err(|error| CompileError::Incompatible(error.into()))?;
+    let (entries, unserved) = (Vec::new(), Vec::new());
+    Ok(Compiled { kind: GuestKind::Component, entries, unserved, fresh })
+}
+
+/// Interfaces of version 0.2 that the linker provides: `wasi:cli/imports` and `wasi:http`. wasmtime's linker
+/// cannot be asked, and stops at the first it lacks.
+const INTERFACES: [&str; 29] = [
+    "wasi:cli/environment",
+    "wasi:cli/exit",
+    "wasi:cli/stderr",
+    "wasi:cli/stdin",
+    "wasi:cli/stdout",
+    "wasi:cli/terminal-input",
+    "wasi:cli/terminal-output",
+    "wasi:cli/terminal-stderr",
+    "wasi:cli/terminal-stdin",
+    "wasi:cli/terminal-stdout",
+    "wasi:clocks/monotonic-clock",
+    "wasi:clocks/wall-clock",
+    "wasi:filesystem/preopens",
+    "wasi:filesystem/types",
+    "wasi:http/outgoing-handler",
+    "wasi:http/types",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:random/insecure",
+    "wasi:random/insecure-seed",
+    "wasi:random/random",
+    "wasi:sockets/instance-network",
+    "wasi:sockets/ip-name-lookup",
+    "wasi:sockets/network",
+    "wasi:sockets/tcp",
+    "wasi:sockets/tcp-create-socket",
+    "wasi:sockets/udp",
+    "wasi:sockets/udp-create-socket",
+];
+
+fn is_provided(import: &str) -> bool {
+    let Some((name, version)) = import.split_once('@') else { return false };
+    INTERFACES.contains(&name) && version.starts_with("0.2.")
+}
+
+/// Types come with the interfaces that define them.
+fn needs_provider(item: &ComponentItem) -> bool {
+    !matches!(item, ComponentItem::Type(_) | ComponentItem::Resource(_))
+}
+
+fn missing_interface(name: &str, item: &ComponentItem, engine: &Engine) -> MissingImport {
+    let names = match item {
+        ComponentItem::ComponentInstance(instance) => instance
+            .exports(engine)
+            .filter(|(_, item)| matches!(item.ty, ComponentItem::ComponentFunc(_)))
+            .map(|(name, _)| name.to_owned())
+            .collect(),
+        _ => Vec::new(),
+    };
+    let known = KNOWN_PACKAGES.iter().any(|package| name.starts_with(package));
+    let why = if known { Missing::NotServed } else { Missing::Unknown };
+    MissingImport { module: name.to_owned(), names, why }
+}
+
+/// Packages of the field that later versions are meant to serve.
+const KNOWN_PACKAGES: [&str; 5] =
+    ["wasi:keyvalue/", "wasi:blobstore/", "wasi:messaging/", "wasi:config/", "wasi:http/"];
+
+pub(crate) fn core_module(
+    module: &Module,
+    provided: &core::Signatures,
+    linker: &wasmtime::Linker<core::State>,
+    fresh: bool,
+) -> Result<Compiled, CompileError> {
+    let missing = missing_imports(module, provided);
+    if !missing.is_empty() {
+        return Err(CompileError::MissingImports(missing));
+    }
+    core::CoreModule::new(linker, module)
+        .map_err(|error| CompileError::Incompatible(error.into()))?;
+    let entries = module
+        .exports()
+        .filter(|export| matches!(export.ty(), ExternType::Func(ty) if core::takes_event(&ty)))
+        .map(|export| export.name().to_owned())
+        .collect();
+    let unserved = module
+        .imports()
+        .filter(|import| core::is_unserved(import.module(), import.name()))
+        .map(|import| format!("{}.{}", import.module(), import.name()))
+        .collect();
+    Ok(Compiled { kind: GuestKind::Core, entries, unserved, fresh })
+}
+
+/// What a module wants and does not get, one entry for each module it imports from and each wrong signature.
+fn missing_imports(module: &Module, provided: &core::Signatures) -> Vec<MissingImport> {
+    let mut unknown: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut wrong = Vec::new();
+    for import in module.imports() {
+        let (from, name) = (import.module(), import.name());
+        match (import.ty(), provided.get(from, name)) {
+            (ExternType::Func(wanted), Some(known)) if wanted.matches(known) => {}
+            (ExternType::Func(wanted), Some(known)) => wrong.push(MissingImport {
+                module: from.to_owned(),
+                names: vec![name.to_owned()],
+                why: Missing::Signature { wanted: signature(&wanted), provided: signature(known) },
+            }),
+            _ => unknown.entry(from.to_owned()).or_default().push(name.to_owned()),
+        }
+    }
+    let missing = unknown.into_iter().map(|(module, names)| {
+        let known = KNOWN_MODULES.iter().any(|known| module.starts_with(known));
+        let why = if known { Missing::NotServed } else { Missing::Unknown };
+        MissingImport { module, names, why }
+    });
+    missing.chain(wrong).collect()
+}
+
+/// Modules Taubyte provides: other functions and libraries by name, and smart operations.
+const KNOWN_MODULES: [&str; 4] = ["taubyte/smartops", "functions/", "libraries/", "smartops/"];
+
+/// `(i32, i32) -> i32`
+fn signature(ty: &FuncType) -> String {
+    let list = |types: Vec<ValType>| {
+        types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    };
+    let results = list(ty.results().collect());
+    let results = if results.is_empty() { "()" } else { &results };
+    format!("({}) -> {results}", list(ty.params().collect()))
+}

@@ -1,0 +1,217 @@
+//! Guests that are components exporting `wasi:http/incoming-handler@0.2`.
+//!
+//! They get all of `wasi:cli/imports` and `wasi:http`: clocks, randomness, their variables and an output that is
+//! logged. Files, sockets and names are linked, because toolchains import them, and denied when used.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue, header, uri};
+use tokio::sync::oneshot;
+use wasmtime::{
+    Engine, Store,
+    component::{Linker, ResourceTable},
+};
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{
+    Error as WasiError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
+    WasiHttpView,
+    p2::bindings::{ProxyPre, http::types::Scheme},
+};
+
+use crate::{
+    artefact::Opened,
+    body::RequestBody,
+    config::Config,
+    defaults,
+    error::{Failure, InvokeError},
+    invocation::HttpInvocation,
+    limits::Limits,
+    log::{GuestStream, Output},
+    response::{Head, Source},
+    running::{Ended, GuestContext, GuestFuture, watch},
+};
+
+/// Fields that carry path parameters. A client's own are removed, so a guest can rely on them.
+const PARAM_PREFIX: &str = "x-headgate-param-";
+
+/// What a component's store holds.
+pub(crate) struct State {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    hooks: Hooks,
+    limits: Limits,
+    deadline: std::time::Instant,
+}
+
+/// Everything a component may import.
+pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    Ok(linker)
+}
+
+/// Prepares a request; the guest runs when the future is polled.
+pub(crate) fn start(
+    opened: Arc<Opened>,
+    engine: &Engine,
+    context: &GuestContext,
+    http: HttpInvocation,
+) -> Result<(GuestFuture, oneshot::Receiver<Head>), InvokeError> {
+    let scheme = if http.secure { Scheme::Https } else { Scheme::Http };
+    let request = prepare(http)?;
+    let mut store = Store::new(engine, State::new(context));
+    store.limiter(|state| &mut state.limits);
+    watch(&mut store, |state| state.deadline);
+    let (head_sender, head) = oneshot::channel();
+    let guest = Box::pin(async move {
+        match handle(&opened, &mut store, scheme, request, head_sender).await {
+            Ok(()) => Ok(Ended::Component(store)),
+            Err(error) => Err(Failure::of(&error, store.data().limits.refused())),
+        }
+    });
+    Ok((guest, head))
+}
+
+async fn handle(
+    opened: &Opened,
+    store: &mut Store<State>,
+    scheme: Scheme,
+    request: http::Request<RequestBody>,
+    head: oneshot::Sender<Head>,
+) -> wasmtime::Result<()> {
+    let Opened::Component { pre, .. } = opened else {
+        wasmtime::bail!("a core module was started as a component");
+    };
+    let request = store.data_mut().http().new_incoming_request(scheme, request)?;
+    let out = store.data_mut().http().new_response_outparam_from_callback(|answer| {
+        let answer = match answer {
+            Ok(response) => Head::Response(response.map(Source::Component)),
+            Err(code) => Head::Error(format!("{code:?}")),
+        };
+        // Nobody listens any more if the request was dropped; then the guest is about to be, too.
+        _ = head.send(answer);
+    })?;
+    let proxy = pre.instantiate_async(&mut *store).await?;
+    proxy.wasi_http_incoming_handler().call_handle(store, request, out).await
+}
+
+/// The request as the guest is meant to see it.
+fn prepare(http: HttpInvocation) -> Result<http::Request<RequestBody>, InvokeError> {
+    let HttpInvocation { mut request, params, .. } = http;
+    if request.uri().authority().is_none() {
+        let host = request.headers().get(header::HOST);
+        let host = host.ok_or(InvokeError::Request { reason: "it names no host" })?;
+        uri::Authority::try_from(host.as_bytes())
+            .map_err(|_| InvokeError::Request { reason: "its host is not valid" })?;
+    }
+    let headers = request.headers_mut();
+    let forged: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| name.as_str().starts_with(PARAM_PREFIX))
+        .cloned()
+        .collect();
+    for name in forged {
+        headers.remove(name);
+    }
+    for (name, value) in params {
+        let field = HeaderName::try_from(format!("{PARAM_PREFIX}{name}"))
+            .map_err(|_| InvokeError::Request { reason: "a path parameter's name is no token" })?;
+        let value = HeaderValue::from_bytes(value.as_bytes())
+            .map_err(|_| InvokeError::Request { reason: "its path has control characters" })?;
+        headers.insert(field, value);
+    }
+    Ok(request)
+}
+
+impl State {
+    fn new(context: &GuestContext) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(defaults::HOST_RESOURCES);
+        let mut http = WasiHttpCtx::new();
+        http.set_field_size_limit(field_limit(&context.config));
+        Self {
+            table,
+            wasi: wasi(&context.output, &context.function.variables),
+            http,
+            hooks: Hooks { output: context.output.clone(), told: false },
+            limits: Limits::new(context),
+            deadline: context.deadline,
+        }
+    }
+}
+
+/// wasmtime counts a field's overhead as well; the exact limit is checked when the head is sent.
+fn field_limit(config: &Config) -> usize {
+    2 * config.response_head
+}
+
+/// What WASI shows a guest: its variables and its log, and nothing of this machine but clocks and randomness.
+pub(crate) fn wasi(output: &Output, variables: &[(String, String)]) -> WasiCtx {
+    wasi_builder(output, variables).build()
+}
+
+pub(crate) fn wasi_builder(
+    output: &Output,
+    variables: &[(String, String)],
+) -> wasmtime_wasi::WasiCtxBuilder {
+    let mut builder = WasiCtx::builder();
+    builder
+        .envs(variables)
+        .stdout(output.stream(GuestStream::Stdout))
+        .stderr(output.stream(GuestStream::Stderr))
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .max_random_size(defaults::RANDOM_BYTES);
+    builder
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { ctx: &mut self.http, table: &mut self.table, hooks: &mut self.hooks }
+    }
+}
+
+/// Our word on `wasi:http`.
+struct Hooks {
+    output: Output,
+    told: bool,
+}
+
+type Pending<T> = Box<dyn Future<Output = Result<T, WasiError>> + Send>;
+
+impl WasiHttpHooks for Hooks {
+    /// Outbound requests need an egress policy first, so they are refused, once with an explanation.
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        _options: Option<RequestOptions>,
+        _sent: Pending<()>,
+    ) -> Pending<(http::Response<WasiBody>, Pending<()>)> {
+        if !std::mem::replace(&mut self.told, true) {
+            let host = request.uri().host().unwrap_or_default();
+            self.output.host(&format!("a request to `{host}` was denied: guests cannot call out yet"));
+        }
+        Box::new(std::future::ready(Err(WasiError::HttpRequestDenied)))
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        defaults::COMPONENT_CHUNK
+    }
+}
+
+/// The component's entry, resolved once.
+pub(crate) fn entry(
+    linker: &Linker<State>,
+    component: &wasmtime::component::Component,
+) -> wasmtime::Result<ProxyPre<State>> {
+    ProxyPre::new(linker.instantiate_pre(component)?)
+}

@@ -1,0 +1,61 @@
+//! `Config`: what this machine lets guests have.
+
+use std::{path::PathBuf, time::Duration};
+
+use headgate_types::ByteSize;
+
+use crate::defaults;
+
+/// Settings of one [`Executor`](crate::Executor). Start from [`Config::new`] and change what differs.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where native artefacts are kept. Only this process's user may be able to write there.
+    pub native_dir: PathBuf,
+    /// Guests that run at once; 4 GiB of address space each.
+    pub instances: u32,
+    /// Requests that wait for one of them, over all functions.
+    pub pool_queue: u32,
+    /// What [`InvokeError::Busy`](crate::InvokeError::Busy) suggests.
+    pub retry_after: Duration,
+    /// Artefacts held open at once.
+    pub open_artefacts: u64,
+    /// An artefact that was not called for this long is closed.
+    pub artefact_idle: Duration,
+    /// The largest guest that is compiled.
+    pub artefact_size: ByteSize,
+    /// Compilations at once.
+    pub compilations: usize,
+    /// How often guests are interrupted to share their worker and to look at their deadline.
+    pub epoch_tick: Duration,
+    /// Bytes of a response head.
+    pub response_head: usize,
+    /// Fields of a response head.
+    pub response_fields: usize,
+    /// Bytes of a core guest's response that are held back until it returns or flushes.
+    pub response_buffer: usize,
+    /// Bytes after which a log line is cut.
+    pub log_line: usize,
+    /// Bytes of output one request may log.
+    pub log_request: usize,
+}
+
+impl Config {
+    pub fn new(native_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            native_dir: native_dir.into(),
+            instances: defaults::INSTANCES,
+            pool_queue: defaults::POOL_QUEUE,
+            retry_after: defaults::RETRY_AFTER,
+            open_artefacts: defaults::OPEN_ARTEFACTS,
+            artefact_idle: defaults::ARTEFACT_IDLE,
+            artefact_size: defaults::ARTEFACT_SIZE,
+            compilations: defaults::COMPILATIONS,
+            epoch_tick: defaults::EPOCH_TICK,
+            response_head: defaults::RESPONSE_HEAD,
+            response_fields: defaults::RESPONSE_FIELDS,
+            response_buffer: defaults::RESPONSE_BUFFER,
+            log_line: defaults::LOG_LINE,
+            log_request: defaults::LOG_REQUEST,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The guest's memory, through which every argument goes: no pointer is trusted, none can panic.
+
+use wasmtime::{AsContextMut, Caller, Extern, Memory};
+
+use super::{
+    State,
+    errno::{ADDRESS_OUT_OF_MEMORY, Errno, MEMORY_WRITE_FAILED},
+};
+
+/// Linear memory as a host function sees it during one call.
+pub(super) struct GuestMemory<'a>(&'a mut [u8]);
+
+/// Splits a caller into its memory and its state.
+pub(super) fn enter<'a>(
+    caller: &'a mut Caller<'_, State>,
+) -> Result<(GuestMemory<'a>, &'a mut State), Errno> {
+    let memory = memory(caller).ok_or(ADDRESS_OUT_OF_MEMORY)?;
+    let (bytes, state) = memory.data_and_store_mut(caller.as_context_mut());
+    Ok((GuestMemory(bytes), state))
+}
+
+/// A module's `start` section runs before its memory was looked up.
+fn memory(caller: &mut Caller<'_, State>) -> Option<Memory> {
+    match caller.data().memory {
+        Some(memory) => Some(memory),
+        None => caller.get_export("memory").and_then(Extern::into_memory),
+    }
+}
+
+impl GuestMemory<'_> {
+    /// `length` bytes at `at`. Zero bytes can be read from anywhere.
+    pub(super) fn read(&self, at: u32, length: u32) -> Result<&[u8], Errno> {
+        if length == 0 {
+            return Ok(&[]);
+        }
+        let (start, length) = (at as usize, length as usize);
+        let end = start.checked_add(length).ok_or(ADDRESS_OUT_OF_MEMORY)?;
+        self.0.get(start..end).ok_or(ADDRESS_OUT_OF_MEMORY)
+    }
+
+    /// A copy of text; what is not UTF-8 is replaced.
+    pub(super) fn text(&self, at: u32, length: u32) -> Result<String, Errno> {
+        Ok(String::from_utf8_lossy(self.read(at, length)?).into_owned())
+    }
+
+    pub(super) fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Errno> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.slice(at, bytes.len())?.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    pub(super) fn write_u32(&mut self, at: u32, value: u32) -> Result<(), Errno> {
+        self.write(at, &value.to_le_bytes())
+    }
+
+    pub(super) fn write_u64(&mut self, at: u32, value: u64) -> Result<(), Errno> {
+        self.write(at, &value.to_le_bytes())
+    }
+
+    /// The length of `bytes`, for the `…Size` half of a pair.
+    pub(super) fn write_size(&mut self, at: u32, bytes: &[u8]) -> Result<(), Errno> {
+        self.write_u32(at, u32::try_from(bytes.len()).unwrap_or(u32::MAX))
+    }
+
+    /// `length` bytes at `at`, to be filled.
+    pub(super) fn slice(&mut self, at: u32, length: usize) -> Result<&mut [u8], Errno> {
+        let start = at as usize;
+        let end = start.checked_add(length).ok_or(MEMORY_WRITE_FAILED)?;
+        self.0.get_mut(start..end).ok_or(MEMORY_WRITE_FAILED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_pointer_leaves_the_memory() {
+        let mut bytes = [0; 16];
+        let mut memory = GuestMemory(&mut bytes);
+        for (at, length) in [(16, 1), (15, 2), (0, 17), (u32::MAX, 1), (1, u32::MAX)] {
+            assert_eq!(memory.read(at, length), Err(ADDRESS_OUT_OF_MEMORY), "{at} {length}");
+            assert!(memory.slice(at, length as usize).is_err(), "{at} {length}");
+        }
+        assert_eq!(memory.write_u32(13, 1), Err(MEMORY_WRITE_FAILED));
+        assert_eq!(memory.read(u32::MAX, 0), Ok(&[][..]));
+        assert_eq!(memory.write_u32(12, 7), Ok(()));
+        assert_eq!(memory.read(12, 4), Ok(&[7, 0, 0, 0][..]));
+    }
+}

@@ -1,0 +1,84 @@
+//! Every number of this crate, each with its reason.
+
+use std::time::Duration;
+
+use headgate_types::ByteSize;
+
+/// Guests that may run at once. A slot reserves 4 GiB of address space, which elides bounds checks:
+/// 200 of them are 800 GiB of the 128 TiB a process has, and cost nothing until touched.
+pub const INSTANCES: u32 = 200;
+/// Requests that may wait for one of those slots, over all functions. Five waves of guests.
+pub const POOL_QUEUE: u32 = 1000;
+/// Slots kept affine to the artefact that last used them: their images need not be mapped again.
+pub const WARM_SLOTS: u32 = 64;
+/// Memory a slot keeps instead of giving it back to the kernel. Clearing 64 KiB is cheaper than 16 page faults;
+/// at worst 200 slots keep 12.5 MiB.
+pub const MEMORY_KEEP_RESIDENT: usize = 64 << 10;
+/// The same for tables; most guests have a few hundred elements of eight bytes.
+pub const TABLE_KEEP_RESIDENT: usize = 16 << 10;
+/// A function table of a JavaScript engine has tens of thousands of elements.
+pub const TABLE_ELEMENTS: usize = 100_000;
+/// Linear memories of one guest. A composed component has one for each part.
+pub const MEMORIES: u32 = 8;
+/// Tables a pool slot is meant to have; a guest with more takes several slots.
+pub const TABLES_PER_SLOT: u32 = 4;
+/// Tables of one guest: every memory with its four.
+pub const TABLES: u32 = MEMORIES * TABLES_PER_SLOT;
+/// Tables one core module may define. Toolchains emit one.
+pub const TABLES_PER_MODULE: u32 = 4;
+/// Core instances of one component. Python's toolchain links each library as an own instance, about thirty.
+pub const CORE_INSTANCES: u32 = 64;
+/// Stack for WebAssembly frames. Interpreters written in C need most of it (hardening C11).
+pub const WASM_STACK: usize = 512 << 10;
+/// The whole fibre: the guest's stack, and room for host functions called at its very end. Address space only.
+pub const FIBRE_STACK: usize = 2 << 20;
+/// A guest may overrun its deadline by one tick, and yields its worker once a tick; a shorter one only buys
+/// more wake-ups.
+pub const EPOCH_TICK: Duration = Duration::from_millis(10);
+
+/// Memory of a guest unless its function says otherwise (hardening C11).
+pub const MEMORY: ByteSize = ByteSize::from_mib(64);
+/// Longer than any interactive answer, shorter than the patience of browsers and proxies.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+/// Half of the pool, so that one busy function never takes all of it.
+pub const CONCURRENCY: u32 = 100;
+/// As many may wait as may run: a burst waits for one more turn, not for many.
+pub const QUEUE: u32 = 100;
+/// What a refused client is told. Queues drain in well under a second or not at all.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Bytes of a response head, names and values. Twice of what common clients accept, so only mistakes hit it.
+pub const RESPONSE_HEAD: usize = 64 << 10;
+/// Fields of a response head, as many as a request may have (hardening C1).
+pub const RESPONSE_FIELDS: usize = 100;
+/// A core guest's answer is held back until it returns, so that a late status still counts; beyond this size it
+/// is sent as it comes.
+pub const RESPONSE_BUFFER: usize = 1 << 20;
+/// A core guest's writes leave in pieces of at most this size, so that one write never doubles its memory.
+pub const RESPONSE_CHUNK: usize = 64 << 10;
+/// Pieces on their way to the client before the guest waits. Two let it work while one is sent.
+pub const RESPONSE_CHUNKS: usize = 2;
+/// Largest write a component may make at once to its response body.
+pub const COMPONENT_CHUNK: usize = 256 << 10;
+/// Random bytes a guest may ask for in one call; they are made in host memory.
+pub const RANDOM_BYTES: u64 = 1 << 20;
+/// Host objects (streams, fields, pollables) one guest may hold. A hundred requests' worth.
+pub const HOST_RESOURCES: usize = 10_000;
+
+/// A log line is cut into pieces of this size; it is what syslog receivers commonly take.
+pub const LOG_LINE: usize = 4 << 10;
+/// Guest output kept per request. A loop around `print` must not fill the disk.
+pub const LOG_REQUEST: usize = 64 << 10;
+
+/// Artefacts held open. Each takes about 100 KiB, one descriptor and three mappings, so 256 stay well below the
+/// usual 1,024 descriptors.
+pub const OPEN_ARTEFACTS: u64 = 256;
+/// An artefact nobody called for this long is closed.
+pub const ARTEFACT_IDLE: Duration = Duration::from_secs(600);
+/// Python's guests are 18 MiB; compiling takes about one CPU second per MiB.
+pub const ARTEFACT_SIZE: ByteSize = ByteSize::from_mib(64);
+/// Compilations at once. One already uses all cores.
+pub const COMPILATIONS: usize = 1;
+
+/// Frames of a trap's backtrace. The innermost ones name the culprit.
+pub const BACKTRACE_FRAMES: usize = 20;

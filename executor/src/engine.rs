@@ -1,0 +1,100 @@
+//! The one wasmtime engine of a process, and the thread that makes its time pass.
+
+use std::{
+    num::NonZeroUsize,
+    sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use wasmtime::{Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
+
+use crate::{config::Config, defaults};
+
+/// Builds the engine. Everything here but the pool's counts is part of a native artefact's compatibility hash.
+pub(crate) fn open(config: &Config) -> wasmtime::Result<Engine> {
+    let mut engine = wasmtime::Config::new();
+    engine
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)))
+        .epoch_interruption(true)
+        .max_wasm_stack(defaults::WASM_STACK)
+        .async_stack_size(defaults::FIBRE_STACK)
+        // A trap names its functions. Source offsets are left out: without a debugger nobody reads them, and
+        // the map makes every artefact a good tenth larger.
+        .wasm_backtrace_max_frames(NonZeroUsize::new(defaults::BACKTRACE_FRAMES))
+        .generate_address_map(false)
+        // Only native debuggers use it, and registering it is slow once thousands of artefacts were open.
+        .native_unwind_info(false)
+        // Component-model async comes with wasi:http 0.3; until then its bookkeeping would only cost.
+        .concurrency_support(false)
+        // Pointers of both guest ABIs are 32 bits wide.
+        .wasm_memory64(false)
+        .memory_init_cow(true);
+    Engine::new(&engine)
+}
+
+fn pool(config: &Config) -> PoolingAllocationConfig {
+    let instances = config.instances.max(1);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_stacks(instances)
+        .total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(defaults::CORE_INSTANCES))
+        .total_memories(instances.max(defaults::MEMORIES))
+        .total_tables(instances.saturating_mul(defaults::TABLES_PER_SLOT).max(defaults::TABLES))
+        .max_core_instances_per_component(defaults::CORE_INSTANCES)
+        .max_memories_per_component(defaults::MEMORIES)
+        .max_tables_per_component(defaults::TABLES)
+        .max_tables_per_module(defaults::TABLES_PER_MODULE)
+        .table_elements(defaults::TABLE_ELEMENTS)
+        .max_memory_size(4 << 30)
+        .max_unused_warm_slots(defaults::WARM_SLOTS.min(instances))
+        .linear_memory_keep_resident(defaults::MEMORY_KEEP_RESIDENT)
+        .table_keep_resident(defaults::TABLE_KEEP_RESIDENT)
+        // Where the kernel can tell which pages were written, only those are cleared.
+        .pagemap_scan(Enabled::Auto);
+    pool
+}
+
+/// Advances the epoch until it is dropped. It holds the engine weakly, so it never keeps one alive.
+#[derive(Debug)]
+pub(crate) struct Ticker {
+    /// Dropping the sender ends the thread at once, without waiting for its tick.
+    stop: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Ticker {
+    pub(crate) fn start(engine: &Engine, tick: Duration) -> std::io::Result<Self> {
+        let (stop, stopped) = sync_channel(0);
+        let engine: EngineWeak = engine.weak();
+        let thread = thread::Builder::new().name("wasm-epoch".to_owned()).spawn(move || {
+            while stopped.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
+                let Some(engine) = engine.upgrade() else { return };
+                engine.increment_epoch();
+            }
+        })?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            // The thread cannot panic; if it did, there is nobody left to tell.
+            _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_ticker_has_ended() {
+        let engine = Engine::default();
+        let ticker = Ticker::start(&engine, Duration::from_secs(3600)).unwrap();
+        drop(ticker); // would hang for an hour otherwise
+    }
+}

@@ -1,0 +1,244 @@
+//! `Executor`: the engine, the artefacts and the pool that all functions share.
+
+use std::{fmt, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use headgate_types::{Branch, Chain, Commit, Digest, RequestId, Scope};
+use moka::sync::Cache;
+use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
+use wasmtime::{Engine, component::Linker};
+
+use crate::{
+    admission::Gate,
+    artefact::{self, Artefacts, Opened},
+    compile::{self, Compiled},
+    component,
+    config::Config,
+    core, engine,
+    error::{ArtefactError, CompileError, OpenError},
+    function::{Entry, Function, FunctionLimits, FunctionSpec},
+    log::{GuestLog, Output},
+    metrics::Metrics,
+    native::{LoadError, Native, Natives},
+    running::GuestContext,
+};
+
+/// Runs guests. Cheap to clone; the last clone, and the last function made from it, take the engine down.
+#[derive(Clone)]
+pub struct Executor(Arc<Shared>);
+
+/// What functions share.
+pub(crate) struct Shared {
+    pub(crate) config: Arc<Config>,
+    pub(crate) engine: Engine,
+    pub(crate) log: Arc<dyn GuestLog>,
+    pub(crate) metrics: Arc<Metrics>,
+    /// Sized to the engine's pool, whose exhaustion would be an error and not a wait.
+    pub(crate) pool: Gate,
+    artefacts: Arc<dyn Artefacts>,
+    natives: Natives,
+    open: Cache<Digest, Arc<Opened>>,
+    compilations: Semaphore,
+    components: Linker<component::State>,
+    cores: wasmtime::Linker<core::State>,
+    signatures: core::Signatures,
+    _ticker: engine::Ticker,
+}
+
+impl Executor {
+    /// Reserves the pool's address space and starts the epoch thread.
+    pub fn open(
+        config: Config,
+        artefacts: Arc<dyn Artefacts>,
+        log: Arc<dyn GuestLog>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, OpenError> {
+        let failed = |error: wasmtime::Error| OpenError::Engine(error.into());
+        let engine = engine::open(&config).map_err(failed)?;
+        let natives = Natives::open(&config.native_dir, engine.clone()).map_err(|error| {
+            OpenError::Folder { folder: config.native_dir.display().to_string(), error }
+        })?;
+        let ticker =
+            engine::Ticker::start(&engine, config.epoch_tick).map_err(OpenError::Ticker)?;
+        let cores = core::linker(&engine).map_err(failed)?;
+        let config = Arc::new(config);
+        let signatures = core::Signatures::of(&cores, &nobody(&config, log.clone()));
+        Ok(Self(Arc::new(Shared {
+            pool: Gate::new(config.instances, config.pool_queue),
+            open: artefact::cache(config.open_artefacts, config.artefact_idle, metrics.clone()),
+            compilations: Semaphore::new(config.compilations.max(1)),
+            components: component::linker(&engine).map_err(failed)?,
+            cores,
+            signatures,
+            _ticker: ticker,
+            config,
+            engine,
+            log,
+            metrics,
+            artefacts,
+            natives,
+        })))
+    }
+
+    /// Checks an artefact and compiles it, unless that was done before. Seconds for a guest that carries an
+    /// interpreter; others wait for their turn.
+    ///
+    /// # Errors
+    /// All problems of its imports come at once. An artefact that fails here is not kept.
+    pub async fn compile(&self, digest: Digest, wasm: Bytes) -> Result<Compiled, CompileError> {
+        let shared = self.0.clone();
+        let result = shared.compile(digest, wasm).await;
+        let (label, took) = match &result {
+            Ok((compiled, took)) => (if compiled.fresh { "compiled" } else { "cached" }, *took),
+            Err(_) => ("failed", None),
+        };
+        self.0.metrics.compiled(label, took);
+        result.map(|(compiled, _)| compiled)
+    }
+
+    /// A function to invoke. Opens nothing: ten thousand of them cost only their text.
+    pub fn function(&self, spec: FunctionSpec) -> Function {
+        Function::new(self.0.clone(), spec)
+    }
+
+    /// Removes native artefacts nobody needs any more; they are compiled again if that was wrong.
+    pub fn forget(&self, digest: Digest) -> std::io::Result<()> {
+        self.0.open.invalidate(&digest);
+        self.0.natives.remove(digest)
+    }
+}
+
+/// A context in which nothing ever runs: what linkers provide is told by stores only.
+fn nobody(config: &Arc<Config>, log: Arc<dyn GuestLog>) -> GuestContext {
+    let function = Arc::new(FunctionSpec {
+        scope: Scope {
+            project: "nobody".parse().expect("this is a name"),
+            application: None,
+            function: "nothing".into(),
+            branch: Branch::new(""),
+        },
+        id: String::new(),
+        artefact: Digest::of(b""),
+        entry: Entry::Component,
+        limits: FunctionLimits::default(),
+        variables: Vec::new(),
+        project_id: String::new(),
+        commit: Commit::new(""),
+    });
+    let output = Output::new(config, log, function.clone(), RequestId::from_bytes([0; 16]));
+    GuestContext {
+        config: config.clone(),
+        function,
+        output,
+        metrics: Arc::new(Metrics::new(&mut Registry::default())),
+        deadline: Instant::now(),
+    }
+}
+
+type Timed = (Compiled, Option<std::time::Duration>);
+
+impl Shared {
+    /// The artefact, if it is open.
+    pub(crate) fn opened(&self, digest: Digest) -> Option<Arc<Opened>> {
+        self.open.get(&digest)
+    }
+
+    /// Opens an artefact: mapped in place, or compiled again elsewhere if its native form was lost.
+    pub(crate) async fn open_artefact(
+        self: &Arc<Self>,
+        digest: Digest,
+    ) -> Result<Arc<Opened>, ArtefactError> {
+        match self.open_native(digest) {
+            Ok(opened) => return Ok(opened),
+            Err(error) => self.discard(digest, &error),
+        }
+        let shared = self.clone();
+        let reading = tokio::task::spawn_blocking(move || shared.artefacts.read(digest));
+        let wasm = reading.await.map_err(|error| ArtefactError::Open(error.into()))?;
+        let wasm = wasm.map_err(ArtefactError::Read)?;
+        self.clone()
+            .compile(digest, wasm)
+            .await
+            .map_err(|error| ArtefactError::Compile(Box::new(error)))?;
+        self.open_native(digest).map_err(|error| ArtefactError::Open(Box::new(error)))
+    }
+
+    /// Opens once, however many ask.
+    fn open_native(&self, digest: Digest) -> Result<Arc<Opened>, Arc<LoadError>> {
+        self.open.try_get_with(digest, || {
+            let broken = |error: wasmtime::Error| LoadError::Broken(error.into());
+            let opened = match self.natives.load(digest)? {
+                Native::Component(component) => Opened::Component {
+                    weight: artefact::weight(component.resources_required()),
+                    pre: component::entry(&self.components, &component).map_err(broken)?,
+                },
+                Native::Core(module) => Opened::Core(
+                    core::CoreModule::new(&self.cores, &module).map_err(broken)?,
+                ),
+            };
+            self.metrics.open_artefacts.inc();
+            Ok(Arc::new(opened))
+        })
+    }
+
+    async fn compile(self: Arc<Self>, digest: Digest, wasm: Bytes) -> Result<Timed, CompileError> {
+        compile::accept(&wasm, self.config.artefact_size.as_bytes())?;
+        let _turn = self.compilations.acquire().await.expect("this semaphore is never closed");
+        let shared = self.clone();
+        let work = tokio::task::spawn_blocking(move || shared.compile_blocking(digest, &wasm));
+        work.await.map_err(|_| CompileError::Interrupted)?
+    }
+
+    fn compile_blocking(&self, digest: Digest, wasm: &[u8]) -> Result<Timed, CompileError> {
+        match self.natives.load(digest) {
+            Ok(native) => return Ok((self.inspect(&native, false)?, None)),
+            Err(error) => self.discard(digest, &error),
+        }
+        let start = Instant::now();
+        let native = self
+            .natives
+            .compile(wasm, compile::kind(wasm)?)
+            .map_err(|error| CompileError::Invalid(error.into()))?;
+        let took = start.elapsed();
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| CompileError::Native(error);
+        self.natives.store(digest, &native).map_err(|error| failed(error.into()))?;
+        let native = self.natives.load(digest).map_err(|error| failed(error.into()))?;
+        match self.inspect(&native, true) {
+            Ok(compiled) => Ok((compiled, Some(took))),
+            Err(error) => {
+                self.natives.remove(digest).map_err(|error| failed(error.into()))?;
+                Err(error)
+            }
+        }
+    }
+
+    fn inspect(&self, native: &Native, fresh: bool) -> Result<Compiled, CompileError> {
+        match native {
+            Native::Component(component) => {
+                compile::component(component, &self.engine, &self.components, fresh)
+            }
+            Native::Core(module) => {
+                compile::core_module(module, &self.signatures, &self.cores, fresh)
+            },
+        }
+    }
+
+    /// Removes what cannot be loaded, so that the next compilation writes it anew.
+    fn discard(&self, digest: Digest, error: &LoadError) {
+        if let LoadError::Absent = error {
+            return;
+        }
+        let artefact = digest.fmt_short();
+        tracing::warn!(digest = %artefact, error = %Chain(error), "native artefact discarded");
+        if let Err(error) = self.natives.remove(digest) {
+            tracing::warn!(digest = %artefact, %error, "failed to remove native artefact");
+        }
+    }
+}
+
+impl fmt::Debug for Executor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Executor").field("config", &self.0.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,209 @@
+//! A function: an artefact, the limits it runs under, and in whose name.
+
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use headgate_types::{ByteSize, Commit, Digest, Scope};
+use http::Response;
+
+use crate::{
+    admission::{Flight, Gate, Refused},
+    artefact::Opened,
+    component, core, defaults,
+    error::{ArtefactError, InvokeError},
+    executor::Shared,
+    invocation::{HttpInvocation, Invocation},
+    log::Output,
+    metrics::Outcome,
+    response::{ResponseBody, respond},
+    running::{GuestContext, Running},
+};
+
+/// What a function is.
+#[derive(Debug, Clone)]
+pub struct FunctionSpec {
+    /// In whose name it acts; its log lines carry it.
+    pub scope: Scope,
+    /// Its resource id.
+    pub id: String,
+    /// The wasm it runs.
+    pub artefact: Digest,
+    pub entry: Entry,
+    pub limits: FunctionLimits,
+    /// Its environment.
+    pub variables: Vec<(String, String)>,
+    pub project_id: String,
+    /// The revision it was deployed with.
+    pub commit: Commit,
+}
+
+/// Where an event goes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// `wasi:http/incoming-handler`.
+    Component,
+    /// An export of a core module that takes an event's id.
+    Core { export: Box<str> },
+}
+
+/// What one function may use. Each has a default with its reason.
+#[derive(Debug, Clone, Copy)]
+pub struct FunctionLimits {
+    /// All linear memories of one instance.
+    pub memory: ByteSize,
+    /// From arrival to the last byte of the answer, waiting included.
+    pub deadline: Duration,
+    /// Instances at once.
+    pub concurrency: u32,
+    /// Requests waiting for one of them.
+    pub queue: u32,
+}
+
+impl Default for FunctionLimits {
+    fn default() -> Self {
+        Self {
+            memory: defaults::MEMORY,
+            deadline: defaults::DEADLINE,
+            concurrency: defaults::CONCURRENCY,
+            queue: defaults::QUEUE,
+        }
+    }
+}
+
+/// A function that can be invoked. Cheap to clone, and cheap to have: it opens nothing until it is called.
+#[derive(Clone)]
+pub struct Function {
+    executor: Arc<Shared>,
+    spec: Arc<FunctionSpec>,
+    gate: Arc<Gate>,
+}
+
+impl Function {
+    pub(crate) fn new(executor: Arc<Shared>, spec: FunctionSpec) -> Self {
+        let gate = Arc::new(Gate::new(spec.limits.concurrency, spec.limits.queue));
+        Self { executor, spec: Arc::new(spec), gate }
+    }
+
+    pub fn scope(&self) -> &Scope {
+        &self.spec.scope
+    }
+
+    pub fn spec(&self) -> &FunctionSpec {
+        &self.spec
+    }
+
+    /// Requests that hold one of its slots.
+    pub fn in_flight(&self) -> u32 {
+        self.gate.taken()
+    }
+
+    /// Runs a fresh instance on one event, inside the caller's task: dropping this future, or the body of the
+    /// response, ends the guest at once.
+    ///
+    /// # Errors
+    /// See [`InvokeError`]; nothing of the response was sent then.
+    pub async fn invoke(
+        &self,
+        invocation: Invocation,
+    ) -> Result<Response<ResponseBody>, InvokeError> {
+        let Invocation::Http(http) = invocation;
+        let deadline = Instant::now() + self.spec.limits.deadline;
+        let (flight, opened) = match self.admit(deadline).await {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                self.executor.metrics.invocation(refusal(&error));
+                return Err(error);
+            }
+        };
+        let context = GuestContext {
+            config: self.executor.config.clone(),
+            function: self.spec.clone(),
+            output: Output::new(
+                &self.executor.config,
+                self.executor.log.clone(),
+                self.spec.clone(),
+                http.request_id,
+            ),
+            metrics: self.executor.metrics.clone(),
+            deadline,
+        };
+        self.run(http, context, flight, opened).await
+    }
+
+    async fn run(
+        &self,
+        http: HttpInvocation,
+        context: GuestContext,
+        mut flight: Flight,
+        opened: Arc<Opened>,
+    ) -> Result<Response<ResponseBody>, InvokeError> {
+        let method = http.request.method().clone();
+        let engine = &self.executor.engine;
+        let started = match (&*opened, &self.spec.entry) {
+            (Opened::Component { .. }, Entry::Component) => {
+                component::start(opened, engine, &context, http)
+            }
+            (Opened::Core(module), Entry::Core { export }) => match module.entry(export) {
+                Some(entry) => core::start(opened, entry, engine, &context, http),
+                None => Err(self.unusable(ArtefactError::NoExport(export.clone()))),
+            },
+            _ => Err(self.unusable(ArtefactError::Kind)),
+        };
+        let (guest, head) = started.inspect_err(|error| flight.ended(refusal(error)))?;
+        let running = Running::new(guest, &context, flight);
+        let config = context.config.clone();
+        drop(context);
+        respond(running, head, method, &config).await
+    }
+
+    /// Waits for the function's slot, the artefact and the pool's slot, in that order.
+    async fn admit(&self, deadline: Instant) -> Result<(Flight, Arc<Opened>), InvokeError> {
+        let metrics = &self.executor.metrics;
+        let own = self.gate.enter(1, deadline, metrics).await.map_err(|why| self.refused(why))?;
+        let opened = match self.executor.opened(self.spec.artefact) {
+            Some(opened) => opened,
+            None => {
+                let opening = self.executor.open_artefact(self.spec.artefact);
+                tokio::time::timeout_at(deadline.into(), opening)
+                    .await
+                    .map_err(|_| self.refused(Refused::Deadline))?
+                    .map_err(|error| self.unusable(error))?
+            }
+        };
+        let pool = self.executor.pool.enter(opened.weight(), deadline, metrics);
+        let pool = pool.await.map_err(|why| self.refused(why))?;
+        Ok((Flight::new(metrics.clone(), own, pool), opened))
+    }
+
+    fn refused(&self, why: Refused) -> InvokeError {
+        match why {
+            Refused::QueueFull => {
+                InvokeError::Busy { retry_after: self.executor.config.retry_after }
+            }
+            Refused::Deadline => InvokeError::Deadline { limit: self.spec.limits.deadline },
+        }
+    }
+
+    fn unusable(&self, error: ArtefactError) -> InvokeError {
+        InvokeError::Artefact { digest: self.spec.artefact, error }
+    }
+}
+
+/// How a request is counted for which no guest ran.
+fn refusal(error: &InvokeError) -> Outcome {
+    match error {
+        InvokeError::Busy { .. } => Outcome::Busy,
+        InvokeError::Deadline { .. } => Outcome::Deadline,
+        InvokeError::Artefact { .. } => Outcome::Artefact,
+        _ => Outcome::Refused,
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Function").field("scope", &self.spec.scope).finish_non_exhaustive()
+    }
+}

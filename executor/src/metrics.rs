@@ -1,0 +1,120 @@
+//! Counters of this crate. Labels come from closed sets; per-function figures belong to the access log.
+
+use std::time::Duration;
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+use crate::error::TrapReason;
+
+/// How an invocation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Ok,
+    /// Refused before a guest ran.
+    Busy,
+    Deadline,
+    Trap,
+    /// The guest returned without an answer, or with one that cannot be sent.
+    Refused,
+    /// The body ended before it was complete.
+    Partial,
+    /// The client left, or the answer was dropped for another reason.
+    Cancelled,
+    /// The artefact could not be opened.
+    Artefact,
+}
+
+const OUTCOMES: [(Outcome, &str); 8] = [
+    (Outcome::Ok, "ok"),
+    (Outcome::Busy, "busy"),
+    (Outcome::Deadline, "deadline"),
+    (Outcome::Trap, "trap"),
+    (Outcome::Refused, "refused"),
+    (Outcome::Partial, "partial"),
+    (Outcome::Cancelled, "cancelled"),
+    (Outcome::Artefact, "artefact"),
+];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ResultLabel {
+    result: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: &'static str,
+}
+
+/// Register once per executor; `headgate_executor_` is the caller's prefix.
+#[derive(Debug)]
+pub struct Metrics {
+    /// One counter per outcome, resolved here so that a request never looks up a label.
+    invocations: [Counter; OUTCOMES.len()],
+    traps: Family<ReasonLabel, Counter>,
+    compiles: Family<ResultLabel, Counter>,
+    compile_duration: Histogram,
+    pub(crate) in_flight: Gauge,
+    pub(crate) queued: Gauge,
+    pub(crate) open_artefacts: Gauge,
+    pub(crate) memory_refusals: Counter,
+}
+
+impl Metrics {
+    pub fn new(registry: &mut Registry) -> Self {
+        let invocations = Family::<ResultLabel, Counter>::default();
+        registry.register("invocations", "Invocations by result", invocations.clone());
+        let metrics = Self {
+            invocations: OUTCOMES
+                .map(|(_, result)| invocations.get_or_create_owned(&ResultLabel { result })),
+            traps: Family::default(),
+            compiles: Family::default(),
+            // 10 ms for a hello, tens of seconds for an interpreter on a slow machine.
+            compile_duration: Histogram::new([0.01, 0.05, 0.25, 1.0, 5.0, 25.0, 125.0]),
+            in_flight: Gauge::default(),
+            queued: Gauge::default(),
+            open_artefacts: Gauge::default(),
+            memory_refusals: Counter::default(),
+        };
+        registry.register("traps", "Guests that trapped, by reason", metrics.traps.clone());
+        registry.register("compiles", "Artefacts asked for, by result", metrics.compiles.clone());
+        registry.register_with_unit(
+            "compile_duration",
+            "Time to compile one artefact",
+            Unit::Seconds,
+            metrics.compile_duration.clone(),
+        );
+        registry.register("in_flight", "Guests running now", metrics.in_flight.clone());
+        registry.register("queued", "Requests waiting for a guest", metrics.queued.clone());
+        registry.register(
+            "open_artefacts",
+            "Artefacts held open",
+            metrics.open_artefacts.clone(),
+        );
+        registry.register(
+            "memory_refusals",
+            "Guests that asked for more memory than they may have",
+            metrics.memory_refusals.clone(),
+        );
+        metrics
+    }
+
+    pub(crate) fn invocation(&self, outcome: Outcome) {
+        let index = OUTCOMES.iter().position(|(known, _)| *known == outcome);
+        self.invocations[index.expect("every outcome is listed")].inc();
+    }
+
+    pub(crate) fn trap(&self, reason: TrapReason) {
+        self.traps.get_or_create(&ReasonLabel { reason: reason.label() }).inc();
+    }
+
+    pub(crate) fn compiled(&self, result: &'static str, took: Option<Duration>) {
+        self.compiles.get_or_create(&ResultLabel { result }).inc();
+        if let Some(took) = took {
+            self.compile_duration.observe(took.as_secs_f64());
+        }
+    }
+}

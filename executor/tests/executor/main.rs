@@ -1,0 +1,11 @@
+//! The executor from outside: real guests, and small ones in WebAssembly text for what those do not do.
+
+mod abi;
+mod admission;
+mod artefacts;
+mod components;
+mod core_guests;
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+mod lab;
+mod limits;
+mod logs;
