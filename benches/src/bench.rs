@@ -1,0 +1,186 @@
+//! `Bench`: how long, how often, on which cores, and where the files of a run lie.
+
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+};
+
+use anyhow::Context as _;
+use tempfile::TempDir;
+
+use crate::measure::Samples;
+
+/// What every row is given.
+#[derive(Debug)]
+pub struct Bench {
+    /// One turn of one contender. wrk counts in whole seconds.
+    pub seconds: u64,
+    /// Turns of each contender.
+    pub rounds: usize,
+    /// Only to see that everything still runs: figures are not judged, and what takes long is left out.
+    pub quick: bool,
+    cores: Option<Cores>,
+    scratch: TempDir,
+}
+
+/// Which cores a process may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum On {
+    /// The one core of the server under load.
+    Server,
+    /// The one core of its client.
+    Client,
+    /// Every core, for work that has no client.
+    All,
+}
+
+/// Lists in the words of `taskset -c`.
+#[derive(Debug)]
+struct Cores {
+    all: String,
+}
+
+const SERVER_CORE: &str = "0";
+const CLIENT_CORE: &str = "1";
+
+impl Bench {
+    /// Keeps this process, which is a client too, on the client's core; call it before any thread starts.
+    pub fn new(seconds: u64, rounds: usize, quick: bool) -> anyhow::Result<Self> {
+        let scratch = TempDir::with_prefix("headgate-bench-").context("making a folder")?;
+        let cores = pinnable_cores();
+        let bench = Self { seconds, rounds, quick, cores, scratch };
+        if bench.cores.is_some() {
+            let pid = std::process::id().to_string();
+            let pin = Command::new("taskset")
+                .args(["-pc", CLIENT_CORE, &pid])
+                .stdout(Stdio::null())
+                .status();
+            anyhow::ensure!(
+                pin.context("taskset")?.success(),
+                "taskset refused core {CLIENT_CORE}"
+            );
+        }
+        Ok(bench)
+    }
+
+    /// Whether server and client have a core each.
+    pub fn pinned(&self) -> bool {
+        self.cores.is_some()
+    }
+
+    /// A command that will run on those cores.
+    pub fn command(&self, on: On, program: impl AsRef<OsStr>) -> Command {
+        let Some(cores) = &self.cores else { return Command::new(program) };
+        let list = match on {
+            On::Server => SERVER_CORE,
+            On::Client => CLIENT_CORE,
+            On::All => &cores.all,
+        };
+        let mut command = Command::new("taskset");
+        command.args(["-c", list]).arg(program);
+        command
+    }
+
+    /// A new, empty folder that goes with the run.
+    pub fn folder(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let folder = tempfile::Builder::new().prefix(name).tempdir_in(self.scratch.path())?;
+        Ok(folder.keep())
+    }
+
+    pub fn scratch(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    /// Lets contenders take turns, so that what disturbs the machine disturbs all of them alike. Every
+    /// other round goes backwards: nobody always runs after the same neighbour.
+    pub fn interleave(&self, contenders: &mut [Contender<'_>]) -> anyhow::Result<()> {
+        let mut order: Vec<usize> = (0..contenders.len()).collect();
+        if !self.quick {
+            for contender in &mut *contenders {
+                contender.turn(WARM_UP_SECONDS)?; // first connections, caches, allocators
+            }
+        }
+        for _ in 0..self.rounds {
+            for &index in &order {
+                let contender = &mut contenders[index];
+                let value = contender.turn(self.seconds)?;
+                contender.samples.push(value);
+            }
+            order.reverse();
+        }
+        Ok(())
+    }
+
+    /// The same for one thing that has nobody to take turns with.
+    pub fn repeat(&self, mut turn: impl FnMut() -> anyhow::Result<f64>) -> anyhow::Result<Samples> {
+        (0..self.rounds).map(|_| turn()).collect::<anyhow::Result<Vec<_>>>().map(Samples::from)
+    }
+}
+
+const WARM_UP_SECONDS: u64 = 1;
+
+/// Something that is measured, turn by turn.
+pub struct Contender<'a> {
+    pub name: String,
+    pub samples: Samples,
+    turn: Box<dyn FnMut(u64) -> anyhow::Result<f64> + 'a>,
+}
+
+impl<'a> Contender<'a> {
+    /// `turn` is told how many seconds to take and returns its figure.
+    pub fn new(name: impl Into<String>, turn: impl FnMut(u64) -> anyhow::Result<f64> + 'a) -> Self {
+        Self { name: name.into(), samples: Samples::default(), turn: Box::new(turn) }
+    }
+
+    fn turn(&mut self, seconds: u64) -> anyhow::Result<f64> {
+        (self.turn)(seconds).with_context(|| format!("measuring {}", self.name))
+    }
+}
+
+impl std::fmt::Debug for Contender<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Contender").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+fn pinnable_cores() -> Option<Cores> {
+    let count = thread::available_parallelism().ok()?.get();
+    let taskset = binary_exists("taskset");
+    (count >= 2 && taskset).then(|| Cores { all: format!("0-{}", count - 1) })
+}
+
+/// Whether a shell would find this program.
+pub fn binary_exists(name: &str) -> bool {
+    // Debian keeps servers in a folder that users do not search.
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).chain(["/usr/sbin".into()]).any(|dir| dir.join(name).is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contenders_take_turns_back_and_forth() {
+        let bench = Bench {
+            seconds: 1,
+            rounds: 2,
+            quick: true,
+            cores: None,
+            scratch: TempDir::new().unwrap(),
+        };
+        let order = std::cell::RefCell::new(String::new());
+        let mut contenders = ["a", "b"].map(|name| {
+            Contender::new(name, |_| {
+                order.borrow_mut().push_str(name);
+                Ok(1.0)
+            })
+        });
+        bench.interleave(&mut contenders).unwrap();
+        assert!(contenders.iter().all(|contender| contender.samples.len() == 2));
+        drop(contenders);
+        assert_eq!(order.into_inner(), "abba");
+    }
+}

@@ -1,0 +1,21 @@
+//! Any bytes as the files of a project load to a project or to errors, and render.
+#![no_main]
+
+use headgate_project::{LoadOptions, load, tree::MemoryTree};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|files: (&[u8], &[u8], &[u8], &[u8])| {
+    let (config, domain, function, website) = files;
+    let tree = MemoryTree::new([
+        ("config.yaml", config),
+        ("domains/shop.yaml", domain),
+        ("functions/hello.yaml", function),
+        ("functions/hello.wasm", b"\0asm\x01\0\0\0"),
+        ("websites/main.yaml", website),
+        ("websites/main/index.html", b"<p>"),
+    ]);
+    let loaded = load(&tree, &LoadOptions::default());
+    assert_eq!(loaded.project.is_none(), loaded.diagnostics.has_errors());
+    let _ = loaded.diagnostics.render_human(false);
+    let _ = loaded.diagnostics.to_json();
+});

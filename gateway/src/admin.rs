@@ -1,0 +1,117 @@
+//! Admin: what a node tells about itself, to its operator and to probes.
+//!
+//! ```text
+//! unix socket (0600)  ── everything below
+//! loopback TCP (opt.) ── /livez /readyz /metrics /snapshot, if `Host` is loopback too (DNS rebinding)
+//!
+//! /livez     200 while the process answers          /snapshot  JSON: generation, projects, counts
+//! /readyz    200, or 503 and the reason             /status    /snapshot with the diagnostics
+//! /metrics   OpenMetrics                            /routes    JSON: every route of the snapshot
+//!                                                   /logs      NDJSON; ?follow=1, ?project=NAME
+//! ```
+//! Read-only: nothing here changes the node. Who may open the socket is the file system's decision; there
+//! are no passwords. Everything is bounded, because a probe gone wild must not take down what it watches.
+
+mod answer;
+pub mod client;
+mod listener;
+mod server;
+pub mod wire;
+
+use std::{fmt, sync::Arc};
+
+use headgate_types::{Generation, MethodSet, ProjectName};
+use prometheus_client::registry::Registry;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+pub use self::listener::{AdminError, AdminListener};
+use crate::{log_hub::LogHub, status::StatusBoard};
+
+/// The current snapshot, as far as an operator asks about it.
+pub trait SnapshotView: Send + Sync {
+    fn generation(&self) -> Generation;
+    /// In the order in which people look for them: host, path, then the route that wins first.
+    fn routes(&self) -> Vec<RouteRow>;
+}
+
+/// One route: which requests reach which function or website.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteRow {
+    /// A name, or `*.` and a name.
+    pub host: String,
+    /// A pattern for a function, a prefix for a website.
+    pub path: String,
+    pub methods: MethodSet,
+    pub kind: RouteKind,
+    /// Of the function or website.
+    pub name: String,
+    pub project: ProjectName,
+    pub application: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RouteKind {
+    Function,
+    Website,
+}
+
+impl RouteKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Function => "function",
+            Self::Website => "website",
+        }
+    }
+}
+
+/// Everything the answers are made of; cloning it clones handles.
+#[derive(Clone)]
+pub struct AdminState {
+    pub board: Arc<StatusBoard>,
+    pub registry: Arc<Registry>,
+    pub logs: Arc<LogHub>,
+    pub view: Arc<dyn SnapshotView>,
+    pub readiness: Arc<Readiness>,
+}
+
+impl fmt::Debug for AdminState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AdminState").field("readiness", &self.readiness).finish_non_exhaustive()
+    }
+}
+
+/// Where the node is in its life. The process sets it, `/readyz` tells it.
+#[derive(Debug)]
+pub struct Readiness(watch::Sender<Phase>);
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Nothing is served yet, or not everything that should be.
+    #[default]
+    Starting,
+    Ready,
+    /// Requests under way are finished, new ones belong elsewhere.
+    Draining,
+}
+
+impl Default for Readiness {
+    fn default() -> Self {
+        Self(watch::Sender::new(Phase::Starting))
+    }
+}
+
+impl Readiness {
+    pub fn set(&self, phase: Phase) {
+        self.0.send_replace(phase);
+    }
+
+    pub fn phase(&self) -> Phase {
+        *self.0.borrow()
+    }
+}
+
+#[cfg(test)]
+mod tests;

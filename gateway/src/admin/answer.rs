@@ -1,0 +1,189 @@
+//! From a request to its answer.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use futures::{StreamExt, stream};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header, uri::Authority};
+use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::Frame;
+use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    AdminState, Phase,
+    server::{Shared, Via},
+    wire::{Detail, NodeStatus, ProjectState},
+};
+use crate::log_hub::{Followed, Follower, LogFilter, LogLine};
+
+pub(super) type Body = UnsyncBoxBody<Bytes, std::convert::Infallible>;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+const NDJSON: &str = "application/x-ndjson";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+pub(super) struct Answer {
+    pub(super) response: Response<Body>,
+    /// The body goes on until somebody leaves.
+    pub(super) endless: bool,
+}
+
+impl From<Response<Body>> for Answer {
+    fn from(response: Response<Body>) -> Self {
+        Self { response, endless: false }
+    }
+}
+
+pub(super) fn answer<B>(request: &Request<B>, via: Via, shared: &Shared) -> Answer {
+    if via == Via::Tcp && !names_loopback(request) {
+        let why = "this listener answers only to localhost, 127.0.0.1 and [::1]";
+        return text(StatusCode::MISDIRECTED_REQUEST, why).into();
+    }
+    if request.method() != Method::GET {
+        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET");
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
+        return response.into();
+    }
+    let state = &shared.state;
+    match (request.uri().path(), via) {
+        ("/livez", _) => text(StatusCode::OK, "ok").into(),
+        ("/readyz", _) => readyz(state).into(),
+        ("/metrics", _) => metrics(state).into(),
+        ("/snapshot", _) => json(&NodeStatus::of(state, Detail::Counts)).into(),
+        ("/status", Via::Unix) => json(&NodeStatus::of(state, Detail::Diagnostics)).into(),
+        ("/routes", Via::Unix) => json(&state.view.routes()).into(),
+        ("/logs", Via::Unix) => logs(request.uri().query().unwrap_or_default(), shared),
+        ("/status" | "/routes" | "/logs", Via::Tcp) => {
+            text(StatusCode::FORBIDDEN, "only on the admin socket").into()
+        }
+        _ => text(
+            StatusCode::NOT_FOUND,
+            "try /livez /readyz /metrics /snapshot, and on the socket /status /routes /logs",
+        )
+        .into(),
+    }
+}
+
+/// A page of another origin can make a browser connect here under its own name (DNS rebinding); it cannot
+/// make the browser say `localhost`.
+fn names_loopback<B>(request: &Request<B>) -> bool {
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let Ok(authority) = Authority::try_from(host.as_bytes()) else { return false };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn readyz(state: &AdminState) -> Response<Body> {
+    match state.readiness.phase() {
+        Phase::Ready => text(StatusCode::OK, "ready"),
+        Phase::Draining => text(StatusCode::SERVICE_UNAVAILABLE, "draining"),
+        Phase::Starting => {
+            let projects = NodeStatus::of(state, Detail::Counts).projects;
+            let waiting: Vec<_> = projects
+                .iter()
+                .filter(|p| p.serving.is_none())
+                .filter(|p| matches!(p.state, ProjectState::Waiting | ProjectState::Deploying))
+                .map(|p| p.project.as_str())
+                .collect();
+            let why = match waiting.as_slice() {
+                [] => "starting".to_owned(),
+                names => format!("starting: waiting for {}", names.join(", ")),
+            };
+            text(StatusCode::SERVICE_UNAVAILABLE, &why)
+        }
+    }
+}
+
+fn metrics(state: &AdminState) -> Response<Body> {
+    let mut body = String::new();
+    match prometheus_client::encoding::text::encode(&mut body, &state.registry) {
+        Ok(()) => response(StatusCode::OK, OPEN_METRICS, body),
+        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written"),
+    }
+}
+
+fn logs(query: &str, shared: &Shared) -> Answer {
+    let (mut filter, mut follow) = (LogFilter::default(), false);
+    for (key, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        match key {
+            "follow" => follow = value == "1",
+            "project" => match value.parse() {
+                Ok(project) => filter.project = Some(project),
+                Err(_) => return text(StatusCode::BAD_REQUEST, "no project is called so").into(),
+            },
+            _ => {}
+        }
+    }
+    if !follow {
+        let lines = shared.state.logs.recent(&filter);
+        return response(StatusCode::OK, NDJSON, all_lines(&lines)).into();
+    }
+    let Ok(place) = shared.followers.clone().try_acquire_owned() else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "too many follow the logs").into();
+    };
+    let (lines, follower) = shared.state.logs.follow(filter);
+    let first = stream::iter((!lines.is_empty()).then(|| Bytes::from(all_lines(&lines))));
+    let following = Following { follower, shutdown: shared.shutdown.clone(), _place: place };
+    let live = stream::unfold(following, |mut following| async {
+        following.next().await.map(|bytes| (bytes, following))
+    });
+    let body = StreamBody::new(first.chain(live).map(|bytes| Ok(Frame::data(bytes))));
+    let response = with_type(StatusCode::OK, NDJSON, body.boxed_unsync());
+    Answer { response, endless: true }
+}
+
+/// One client that follows the logs; its place is free again when it leaves.
+struct Following {
+    follower: Follower,
+    shutdown: CancellationToken,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Following {
+    async fn next(&mut self) -> Option<Bytes> {
+        let followed = tokio::select! {
+            followed = self.follower.next() => followed?,
+            () = self.shutdown.cancelled() => return None,
+        };
+        Some(match followed {
+            Followed::Line(line) => json_line(&*line).into(),
+            Followed::Skipped(skipped) => json_line(&super::wire::Skipped { skipped }).into(),
+        })
+    }
+}
+
+fn all_lines(lines: &[std::sync::Arc<LogLine>]) -> String {
+    lines.iter().map(|line| json_line(&**line)).collect()
+}
+
+fn json_line(value: &impl Serialize) -> String {
+    let mut line = serde_json::to_string(value).expect("these types have only string keys");
+    line.push('\n');
+    line
+}
+
+fn json(value: &impl Serialize) -> Response<Body> {
+    response(StatusCode::OK, JSON, json_line(value))
+}
+
+fn text(status: StatusCode, line: &str) -> Response<Body> {
+    response(status, TEXT, format!("{line}\n"))
+}
+
+fn response(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
+    with_type(status, content_type, Full::from(body).boxed_unsync())
+}
+
+fn with_type(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,168 @@
+//! The other end of the admin socket, for `headgate status | routes | logs`.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, StatusCode, header};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
+use tokio::{net::UnixStream, task::AbortHandle, time::timeout};
+
+/// A node that lives answers at once; one that is stopped (SIGSTOP) never does.
+const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// The routes of a hundred thousand hosts fit.
+const LARGEST_ANSWER: usize = 64 << 20;
+/// A log line is at most a few kilobytes, escaped a few times that.
+const LONGEST_LINE: usize = 256 << 10;
+
+/// Asks the node whose socket is at `socket`. Every call is a connection of its own.
+#[derive(Debug, Clone)]
+pub struct Client {
+    socket: PathBuf,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// No socket, or nobody behind it.
+    #[error("no headgate is running at {}", .0.display())]
+    NotRunning(PathBuf),
+    #[error("cannot open {}", .path.display())]
+    Open {
+        path: PathBuf,
+        #[source]
+        error: io::Error,
+    },
+    #[error("the node did not answer within {} s", ANSWER_TIME.as_secs())]
+    Late,
+    #[error("the connection to the node failed")]
+    Connection(#[from] hyper::Error),
+    #[error("the node answered {status}: {text}")]
+    Refused { status: StatusCode, text: String },
+    #[error("the node's answer is not understood; is it another version of headgate?")]
+    Answer(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl Client {
+    pub fn new(socket: impl Into<PathBuf>) -> Self {
+        Self { socket: socket.into() }
+    }
+
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// The JSON at `path`.
+    ///
+    /// # Errors
+    /// When no node answers, or not with what was expected.
+    pub async fn json<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        let bytes = self.bytes(path).await?;
+        serde_json::from_slice(&bytes).map_err(|error| ClientError::Answer(error.into()))
+    }
+
+    /// The whole answer at `path`.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub async fn bytes(&self, path: &str) -> Result<Bytes, ClientError> {
+        let exchange = async {
+            let lines = self.open(path).await?;
+            whole(lines.body).await
+        };
+        timeout(ANSWER_TIME, exchange).await.map_err(|_| ClientError::Late)?
+    }
+
+    /// The answer at `path`, line by line, for as long as it goes on.
+    ///
+    /// # Errors
+    /// As [`Self::json`].
+    pub async fn lines(&self, path: &str) -> Result<Lines, ClientError> {
+        timeout(ANSWER_TIME, self.open(path)).await.map_err(|_| ClientError::Late)?
+    }
+
+    async fn open(&self, path: &str) -> Result<Lines, ClientError> {
+        let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.failed(error))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let connection = Connection(tokio::spawn(connection).abort_handle());
+        let request = Request::get(path)
+            .header(header::HOST, "localhost")
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| ClientError::Answer(error.into()))?;
+        let response = sender.send_request(request).await?;
+        let status = response.status();
+        if status.is_success() {
+            let body = response.into_body();
+            return Ok(Lines { body, read: BytesMut::new(), _connection: connection });
+        }
+        let bytes = whole(response.into_body()).await?;
+        let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+        Err(ClientError::Refused { status, text })
+    }
+
+    fn failed(&self, error: io::Error) -> ClientError {
+        let path = self.socket.clone();
+        match error.kind() {
+            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                ClientError::NotRunning(path)
+            }
+            _ => ClientError::Open { path, error },
+        }
+    }
+}
+
+async fn whole(body: Incoming) -> Result<Bytes, ClientError> {
+    let collected = Limited::new(body, LARGEST_ANSWER).collect().await;
+    Ok(collected.map_err(ClientError::Answer)?.to_bytes())
+}
+
+/// An answer as it arrives.
+#[derive(Debug)]
+pub struct Lines {
+    body: Incoming,
+    read: BytesMut,
+    _connection: Connection,
+}
+
+impl Lines {
+    /// The next line without its end; `None` when the node ended the answer.
+    ///
+    /// # Errors
+    /// When the connection breaks, or a line has no end.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, ClientError> {
+        loop {
+            if let Some(end) = self.read.iter().position(|byte| *byte == b'\n') {
+                let mut line = self.read.split_to(end + 1);
+                line.truncate(end);
+                return Ok(Some(line.freeze()));
+            }
+            if self.read.len() > LONGEST_LINE {
+                return Err(ClientError::Answer("a line without end".into()));
+            }
+            match self.body.frame().await {
+                Some(frame) => {
+                    if let Ok(data) = frame?.into_data() {
+                        self.read.extend_from_slice(&data);
+                    }
+                }
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+/// The task that moves bytes; it ends with the answer's reader.
+#[derive(Debug)]
+struct Connection(AbortHandle);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,344 @@
+//! `Gateway`: constructs every subsystem once, in order, and runs them until told to stop.
+//!
+//! The only file that names them all. What each does is its own affair; what is here is who is handed
+//! what, what must exist before what, and the order in which it all ends.
+
+mod followers;
+mod sweeper;
+
+use std::{
+    fmt,
+    net::{SocketAddr, TcpListener},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use headgate_edge::{
+    Admission, AdmissionLimits, BindOptions, Edge, Listener, Transport, h2_options,
+};
+use headgate_executor::{Executor, FunctionLimits};
+use headgate_store::{BlobStore, Records};
+use headgate_types::{Clock, SystemClock};
+use pingora_core::{
+    apps::{HttpServerApp, HttpServerOptions},
+    server::configuration::ServerConf,
+};
+use pingora_proxy::HttpProxy;
+use prometheus_client::registry::Registry;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::followers::load_options;
+use self::{followers::Followers, sweeper::Sweeper};
+use crate::{
+    admin::{AdminListener, AdminState, Phase, Readiness},
+    blob_cache::BlobCache,
+    certificates::Certificates,
+    deploy::Deployer,
+    event::{Event, Ready, Reporter},
+    follow::Shared,
+    guest_log::HubLog,
+    log_hub::LogHub,
+    metrics::Metrics,
+    node_config::{Listen, NodeConfig},
+    proxy::{AccessLog, Proxy, RequestIds},
+    publisher::{Parts, Publisher},
+    snapshot::{Aliases, ServeOptions},
+    status::StatusBoard,
+    urls::Urls,
+};
+
+/// Site files kept in memory, in bytes: some hundred sites' worth of pages and scripts.
+const BLOB_CACHE: u64 = 64 << 20;
+
+/// A node, built and bound, not yet serving.
+pub struct Gateway {
+    config: NodeConfig,
+    listeners: Vec<Listener>,
+    bound: Bound,
+    edge: Arc<Edge>,
+    proxy: HttpProxy<Proxy>,
+    admin: AdminListener,
+    admin_state: AdminState,
+    followers: Followers,
+    sweeper: Sweeper,
+    reporter: Arc<dyn Reporter>,
+    urls: Arc<Urls>,
+    reload: (mpsc::Sender<NodeConfig>, mpsc::Receiver<NodeConfig>),
+}
+
+/// The addresses that were asked for, with the ports that were given.
+#[derive(Debug, Clone, Default)]
+struct Bound {
+    http: Vec<SocketAddr>,
+    https: Vec<SocketAddr>,
+}
+
+/// Hands a running gateway its configuration anew: which projects to follow. The rest needs a restart.
+#[derive(Debug, Clone)]
+pub struct Reloader(mpsc::Sender<NodeConfig>);
+
+impl Reloader {
+    pub async fn reload(&self, config: NodeConfig) {
+        // A gateway that is gone has nothing to reload.
+        let _ = self.0.send(config).await;
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("bound", &self.bound).finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Opens the state folder, binds every address and publishes what was accepted before.
+    ///
+    /// # Errors
+    /// Whatever keeps the node from serving: an address in use, a state folder that is not ours.
+    pub async fn build(config: NodeConfig, reporter: Arc<dyn Reporter>) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+
+        // Addresses first: a port in use is the most common mistake and the cheapest to find.
+        let (listeners, bound) = bind(&config)?;
+
+        let logs = Arc::new(LogHub::new());
+        let guest_log = Arc::new(HubLog { hub: logs.clone(), clock: clock.clone() });
+        let store =
+            BlobStore::open(&config.state.join("blobs")).context("opening the blob store")?;
+        let store = Arc::new(store);
+        let keep = config.store.keep_revisions.get();
+        let records = Records::open_keeping(&config.state, keep).context("opening the records")?;
+        let records = Arc::new(records);
+        let executor = Executor::open(
+            executor_config(&config),
+            Arc::new(Artefacts(store.clone())),
+            guest_log,
+            Arc::new(headgate_executor::Metrics::new(&mut registry)),
+        )
+        .context("starting the executor")?;
+        let certificates = Certificates::open(&config.tls, clock.clone())?;
+        let tls = certificates.pick_config()?;
+
+        let aliases = if config.aids.localhost_hosts { Aliases::Localhost } else { Aliases::None };
+        let publisher = Arc::new(Publisher::new(Parts {
+            store: store.clone(),
+            records: records.clone(),
+            executor: executor.clone(),
+            certificates,
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            options: serve_options(&config, aliases),
+            followed: followers::followed(&config.projects),
+        }));
+        publisher.reconcile(None).context("serving what was accepted before")?;
+
+        let urls = Arc::new(Urls::new(&bound.http, &bound.https, aliases));
+        let board = Arc::new(StatusBoard::default());
+        let deployer = Deployer {
+            store: store.clone(),
+            executor: executor.clone(),
+            publisher: publisher.clone(),
+        };
+        let followers = Followers::new(
+            Shared {
+                deployer,
+                board: board.clone(),
+                reporter: reporter.clone(),
+                metrics: metrics.clone(),
+                urls: urls.clone(),
+                options: followers::load_options(&config),
+            },
+            config.state.join("repositories"),
+        );
+        let sweeper = Sweeper { store: store.clone(), records, clock };
+
+        let edge = Arc::new(edge(&config, headgate_edge::Metrics::register(&mut registry)));
+        let proxy = Proxy {
+            snapshot: publisher.cell().clone(),
+            blobs: Arc::new(BlobCache::new(store, BLOB_CACHE)),
+            ids: RequestIds::new(&mut rand::rng()),
+            access: AccessLog::new(config.log.access),
+            metrics,
+            board: config.aids.error_page.then(|| board.clone()),
+        };
+        let admin_state = AdminState {
+            board,
+            registry: Arc::new(registry),
+            logs,
+            view: publisher.cell().clone(),
+            readiness: Arc::new(Readiness::default()),
+        };
+        let admin = AdminListener::bind(&config.admin).context("opening the admin socket")?;
+        Ok(Self {
+            proxy: http_proxy(proxy, &edge, config.workers.get()),
+            listeners: listeners
+                .into_iter()
+                .map(|(socket, secure)| Listener {
+                    socket,
+                    transport: if secure { Transport::Tls(tls.clone()) } else { Transport::Plain },
+                })
+                .collect(),
+            bound,
+            edge,
+            admin,
+            admin_state,
+            followers,
+            sweeper,
+            reporter,
+            urls,
+            reload: mpsc::channel(1),
+            config,
+        })
+    }
+
+    pub fn reloader(&self) -> Reloader {
+        Reloader(self.reload.0.clone())
+    }
+
+    /// Serves until `shutdown` ends, then drains: no new connections, requests under way are finished
+    /// until the deadline of the configuration.
+    ///
+    /// # Errors
+    /// If a listener stops for another reason.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let Self { config, listeners, bound, edge, proxy, admin, admin_state, .. } = self;
+        let Self { mut followers, sweeper, reporter, urls, reload: (_keep, mut reload), .. } = self;
+        let (stop_edge, edge_stops) = watch::channel(false);
+        let stop = CancellationToken::new();
+        let proxy = Arc::new(proxy);
+        let readiness = admin_state.readiness.clone();
+        let board = admin_state.board.clone();
+
+        let mut serving =
+            tokio::spawn(headgate_edge::serve(listeners, proxy.clone(), edge.clone(), edge_stops));
+        let admin = tokio::spawn(admin.serve(admin_state, stop.child_token()));
+        let sweeping = tokio::spawn(sweeper.run(stop.child_token()));
+        followers.follow(&config.projects);
+
+        let ready = Event::Ready(Ready {
+            http: bound.http,
+            https: bound.https,
+            admin_socket: config.admin.socket.clone(),
+            admin_listen: config.admin.listen,
+            urls: urls.bases(),
+        });
+        let announce = async {
+            board.settled().await;
+            readiness.set(Phase::Ready);
+            reporter.report(ready);
+            std::future::pending::<()>().await
+        };
+        let reloading = async {
+            while let Some(config) = reload.recv().await {
+                followers.refollow(&config).await;
+            }
+            std::future::pending::<()>().await
+        };
+        tokio::select! {
+            () = shutdown => {}
+            () = announce => {}
+            () = reloading => {}
+            ended = &mut serving => {
+                ended.context("the listeners' task ended")?.context("listening")?;
+                anyhow::bail!("the listeners ended by themselves");
+            }
+        }
+
+        readiness.set(Phase::Draining);
+        reporter.report(Event::Draining { connections: edge.admission.open() as u64 });
+        stop_edge.send_replace(true);
+        proxy.http_cleanup().await;
+        let drained = serving.await.context("the listeners' task ended")?.context("draining")?;
+        stop.cancel();
+        followers.stop().await;
+        let _ = tokio::join!(admin, sweeping);
+        reporter.report(Event::Stopped { cut: drained.cut as u64 });
+        Ok(())
+    }
+}
+
+/// The node's blobs, as the executor asks for them.
+#[derive(Debug)]
+pub(crate) struct Artefacts(pub(crate) Arc<BlobStore>);
+
+impl headgate_executor::Artefacts for Artefacts {
+    fn read(&self, digest: headgate_types::Digest) -> std::io::Result<bytes::Bytes> {
+        self.0.read(&digest).map_err(std::io::Error::other)
+    }
+}
+
+/// Binds every address; the flag says whether TLS is spoken there.
+fn bind(config: &NodeConfig) -> anyhow::Result<(Vec<(TcpListener, bool)>, Bound)> {
+    let options = BindOptions { sockets: config.workers.get(), ..BindOptions::default() };
+    let mut listeners = Vec::new();
+    let mut bound = Bound::default();
+    let groups = [(&config.http, false, &mut bound.http), (&config.https, true, &mut bound.https)];
+    for (listen, secure, addresses) in groups {
+        for address in &listen.addresses {
+            match headgate_edge::bind(*address, &options) {
+                Ok(group) => {
+                    let address = group.first().map(TcpListener::local_addr);
+                    addresses
+                        .extend(address.transpose().context("asking a socket for its address")?);
+                    listeners.extend(group.into_iter().map(|socket| (socket, secure)));
+                }
+                Err(error) if may_be_missing(listen, *address) => {
+                    tracing::info!(%address, %error, "not listening on IPv6");
+                }
+                Err(error) => return Err(error).with_context(|| format!("listening on {address}")),
+            }
+        }
+    }
+    Ok((listeners, bound))
+}
+
+/// A machine without IPv6 does without our own default for it, but not without what was asked for.
+fn may_be_missing(listen: &Listen, address: SocketAddr) -> bool {
+    !listen.required && address.is_ipv6() && std::fs::metadata("/proc/net/if_inet6").is_err()
+}
+
+fn serve_options(config: &NodeConfig, aliases: Aliases) -> ServeOptions {
+    let executor = &config.executor;
+    let limits = FunctionLimits {
+        memory: executor.memory_limit,
+        concurrency: executor.concurrency,
+        queue: executor.queue,
+        ..FunctionLimits::default()
+    };
+    ServeOptions { aliases, limits, max_body: config.limits.request_body }
+}
+
+pub(crate) fn executor_config(config: &NodeConfig) -> headgate_executor::Config {
+    let mut executor = headgate_executor::Config::new(config.state.join("native"));
+    executor.instances = config.executor.instances;
+    executor
+}
+
+fn edge(config: &NodeConfig, metrics: Arc<headgate_edge::Metrics>) -> Edge {
+    let limits = &config.limits;
+    let mut admission = AdmissionLimits::default();
+    if let Some(connections) = limits.max_connections {
+        admission.connections = connections.get();
+    }
+    admission.per_client = limits.per_address_connections as usize;
+    let mut edge = Edge::new(metrics);
+    edge.admission = Admission::new(admission);
+    edge.drain = config.drain;
+    edge
+}
+
+/// pingora under our own accept loop: no server, no services of its own, one runtime for everything.
+fn http_proxy(proxy: Proxy, edge: &Edge, threads: usize) -> HttpProxy<Proxy> {
+    let conf = Arc::new(ServerConf { threads, ..ServerConf::default() });
+    let mut http = HttpProxy::new(proxy, conf);
+    http.handle_init_modules();
+    let mut options = HttpServerOptions::default();
+    // Also ends HTTP/2 connections that stall inside a header block.
+    options.h2_idle_timeout = Some(edge.limits.idle);
+    http.server_options = Some(options);
+    http.h2_options = Some(h2_options(&edge.limits));
+    http
+}

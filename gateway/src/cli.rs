@@ -1,0 +1,297 @@
+//! The command line: `headgate dev | run | check | status | routes | logs | explain | completions`.
+//!
+//! Each command is a file which calls one library function. Events and data go to standard output, logs and
+//! progress to standard error; `output` is the only place that writes to either. Exit codes: 0 all is well,
+//! 1 a problem was found or something failed, 2 the command line is wrong.
+
+mod ask;
+mod check;
+mod explain;
+mod failure;
+mod flags;
+mod json_lines;
+mod output;
+mod progress;
+mod serve;
+mod signals;
+mod table;
+mod terminal;
+mod trust;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use self::{
+    ask::{LogsArguments, NodeArguments},
+    flags::NodeFlags,
+    output::{Output, OutputFormat},
+};
+
+/// Reads the command line, does what it says and returns what the process ends with.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(usage) => {
+            // Help and version arrive here too. A closed pipe is no reason to complain.
+            let _ = usage.print();
+            return ExitCode::from(u8::try_from(usage.exit_code()).unwrap_or(2));
+        }
+    };
+    let output = Output::detect(arguments.output);
+    match arguments.command.run(&output) {
+        Ok(Verdict::Well) => ExitCode::SUCCESS,
+        Ok(Verdict::Problem) => ExitCode::FAILURE,
+        Err(error) => failure::report(&error, &output),
+    }
+}
+
+/// How a command ended that did its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Well,
+    /// It found what it looked for: a project with errors, an unknown code.
+    Problem,
+}
+
+/// Headgate serves what stands in a Git repository: functions (WebAssembly), websites and their domains.
+#[derive(Debug, Parser)]
+#[command(
+    name = "headgate",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = TOUR,
+    max_term_width = 100
+)]
+struct Arguments {
+    /// How events and data are written to standard output; json is for scripts
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        display_order = 100
+    )]
+    output: OutputFormat,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+const TOUR: &str = "\
+Examples:
+  headgate dev shop            serve the project in ./shop, with live reload
+  headgate check shop          every problem of it, with line and hint
+  headgate run                 the appliance, from /etc/headgate/node.yaml
+  headgate logs -f             what its functions print
+
+Exit codes: 0 all is well, 1 a problem was found, 2 the command line is wrong.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a project on this machine, with live reload and HTTPS
+    #[command(after_help = DEV_HELP, args_conflicts_with_subcommands = true)]
+    Dev(DevArguments),
+    /// Run the appliance: follow repositories and serve them
+    #[command(after_help = RUN_HELP)]
+    Run(RunArguments),
+    /// Show every problem of a project without serving it
+    #[command(after_help = CHECK_HELP)]
+    Check(CheckArguments),
+    /// Show what a running node serves, and how each project stands
+    #[command(after_help = STATUS_HELP)]
+    Status(NodeArguments),
+    /// List the routes of a running node: host, path, methods, target
+    #[command(after_help = ROUTES_HELP)]
+    Routes(NodeArguments),
+    /// Show what functions printed and what became of deploys
+    #[command(after_help = LOGS_HELP)]
+    Logs(LogsArguments),
+    /// Explain the code of a diagnostic
+    #[command(after_help = EXPLAIN_HELP)]
+    Explain {
+        /// The code, as `headgate check` prints it; without one, every code is listed
+        code: Option<String>,
+    },
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions { shell: Shell },
+}
+
+#[derive(Debug, Args)]
+struct DevArguments {
+    #[command(subcommand)]
+    command: Option<DevCommand>,
+
+    /// The project's folder; a plain folder of HTML works too
+    #[arg(default_value = ".", hide_default_value = true, value_name = "DIR")]
+    dir: PathBuf,
+
+    /// Follow this branch of the folder's repository instead of the files as they lie there
+    #[arg(long, value_name = "BRANCH")]
+    branch: Option<String>,
+
+    #[command(flatten)]
+    flags: NodeFlags,
+}
+
+#[derive(Debug, Subcommand)]
+enum DevCommand {
+    /// Make this machine and its browsers trust the local authority
+    #[command(after_help = TRUST_HELP)]
+    Trust,
+}
+
+#[derive(Debug, Args)]
+struct RunArguments {
+    /// The node's configuration
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "HEADGATE_CONFIG",
+        hide_env_values = true,
+        default_value = crate::node_config::DEFAULT_FILE
+    )]
+    config: PathBuf,
+
+    #[command(flatten)]
+    flags: NodeFlags,
+}
+
+#[derive(Debug, Args)]
+struct CheckArguments {
+    /// The project's folder
+    #[arg(default_value = ".", hide_default_value = true, value_name = "DIR")]
+    dir: PathBuf,
+}
+
+const DEV_HELP: &str = "\
+Serves http://localhost:8080 and https://localhost:8443, the hosts of the project as
+<name>.localhost, and any `Host:` it names. A saved change is live at once; a broken one is
+shown here and on an error page while the last good state goes on being served. Certificates
+come from an authority made once for this user, in $XDG_DATA_HOME/headgate/ca (else
+~/.local/share); state is kept in $XDG_STATE_HOME/headgate/dev (else ~/.local/state).
+
+Examples:
+  headgate dev                            the project in this folder
+  headgate dev shop --branch main         a branch of its repository, as a node serves it
+  headgate dev --http 127.0.0.1:0 --output json
+                                          pick a free port and say which, for scripts
+  headgate dev trust                      no more certificate warnings in browsers";
+
+const TRUST_HELP: &str = "\
+Adds the local authority's certificate to this system's trust store and to the browsers of this user.
+The system's store belongs to root, so this asks to be run with sudo where it must.
+
+Example:
+  sudo headgate dev trust";
+
+const RUN_HELP: &str = "\
+Reads node.yaml, serves what was accepted last, then follows each project's repository.
+SIGTERM and SIGINT drain (a second one ends at once), SIGHUP reads the list of projects again.
+A flag wins over its environment variable, that over the file, that over the default.
+
+A whole node.yaml:
+  version: 1
+  state: /var/lib/headgate
+  http: ['0.0.0.0:80', '[::]:80']
+  https: ['0.0.0.0:443', '[::]:443']
+  admin: {listen: '127.0.0.1:9901'}   # /livez /readyz /metrics /snapshot, beside the socket
+  projects:
+    - name: shop
+      config: https://git.example.com/shop.git
+      branch: main
+      poll: 5s
+      token_file: /etc/headgate/shop.token
+  drain: 30s
+  log: {format: json, level: info, access: true}
+  store: {keep_revisions: 10}
+  limits: {per_address_connections: 256, request_body: 100MiB}
+  executor: {instances: 200, concurrency: 100, queue: 100, memory_limit: 512MiB}
+
+Examples:
+  headgate run --config node.yaml
+  HEADGATE_HTTP=127.0.0.1:8080 headgate run --config node.yaml";
+
+const CHECK_HELP: &str = "\
+Reads the project as a node would, compiles its functions and prints every problem with file, line,
+column and a hint. Exits with 1 if there is an error, so it can guard a merge.
+
+Examples:
+  headgate check
+  headgate check shop --output json";
+
+const STATUS_HELP: &str = "\
+Example:
+  headgate status --output json";
+
+const ROUTES_HELP: &str = "\
+In the order in which they are tried: exact paths, patterns, then the longest website prefix.
+
+Example:
+  headgate routes --socket /run/headgate/admin.sock";
+
+const LOGS_HELP: &str = "\
+A node keeps the last 1,000 lines in memory.
+
+Examples:
+  headgate logs -f
+  headgate logs --project shop --output json";
+
+const EXPLAIN_HELP: &str = "\
+Example:
+  headgate explain artefact-missing";
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  headgate completions bash > ~/.local/share/bash-completion/completions/headgate
+  headgate completions fish > ~/.config/fish/completions/headgate.fish";
+
+impl Command {
+    fn run(self, output: &Output) -> anyhow::Result<Verdict> {
+        match self {
+            Self::Dev(DevArguments { command: Some(DevCommand::Trust), .. }) => trust::run(output),
+            Self::Dev(arguments) => {
+                let branch = arguments.branch.as_deref();
+                serve::dev(&arguments.dir, branch, arguments.flags.into(), output)
+            }
+            Self::Run(arguments) => serve::run(arguments.config, arguments.flags.into(), output),
+            Self::Check(arguments) => check::run(&arguments.dir, output),
+            Self::Status(arguments) => ask::status(arguments, output),
+            Self::Routes(arguments) => ask::routes(arguments, output),
+            Self::Logs(arguments) => ask::logs(arguments, output),
+            Self::Explain { code } => explain::run(code.as_deref(), output),
+            Self::Completions { shell } => completions(shell, output),
+        }
+    }
+}
+
+fn completions(shell: Shell, output: &Output) -> anyhow::Result<Verdict> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "headgate", &mut script);
+    output.text(&String::from_utf8_lossy(&script))?;
+    Ok(Verdict::Well)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn trust_is_a_command_and_a_folder_called_so_can_still_be_served() {
+        let parse = |arguments: &[&str]| Arguments::try_parse_from(arguments).unwrap().command;
+        let trust = parse(&["headgate", "dev", "trust"]);
+        assert!(matches!(trust, Command::Dev(DevArguments { command: Some(_), .. })));
+        let folder = parse(&["headgate", "dev", "./trust"]);
+        assert!(matches!(folder, Command::Dev(DevArguments { command: None, dir, .. })
+            if dir.as_os_str() == "./trust"));
+    }
+}

@@ -1,0 +1,88 @@
+//! `headgate check`: everything a deploy would say about a project, without serving it.
+//!
+//! The same code as in a node, over a blob store and an executor in a temporary folder: nothing of the user's is
+//! written, and a node that runs is not disturbed.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::Context as _;
+use headgate_executor::{Executor, GuestLine, GuestLog};
+use headgate_project::{
+    Diagnostics,
+    tree::{FolderTree, TreeLimits},
+};
+use headgate_store::BlobStore;
+use headgate_types::{Clock, Revision, SystemClock};
+use prometheus_client::registry::Registry;
+use serde_json::json;
+
+use crate::{
+    app,
+    cli::{
+        Verdict,
+        output::{Output, Paint},
+        progress::Progress,
+        serve,
+    },
+    deploy::{self, Candidate},
+    node_config::{DevOptions, NodeConfig},
+};
+
+pub(super) fn run(dir: &Path, output: &Output) -> anyhow::Result<Verdict> {
+    let options = DevOptions { dir: dir.to_owned(), ..DevOptions::default() };
+    let config = NodeConfig::for_dev(&options, &serve::homes()?)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let diagnostics = runtime.block_on(check(dir, &config, output))?;
+    if output.is_json() {
+        output.json(&json!({
+            "errors": diagnostics.errors(),
+            "warnings": diagnostics.warnings(),
+            "diagnostics": diagnostics.to_json(),
+        }))?;
+    } else if diagnostics.is_empty() {
+        output.text(&format!("{} no problems\n", output.paint(Paint::Good, "✓")))?;
+    } else {
+        output.text(&diagnostics.render_human(output.color))?;
+    }
+    Ok(if diagnostics.has_errors() { Verdict::Problem } else { Verdict::Well })
+}
+
+async fn check(dir: &Path, config: &NodeConfig, output: &Output) -> anyhow::Result<Diagnostics> {
+    let tree = FolderTree::open(dir, &TreeLimits::default(), SystemClock.now())
+        .with_context(|| format!("reading {}", dir.display()))?;
+    let scratch = tempfile::tempdir().context("making a temporary folder")?;
+    let config = NodeConfig { state: scratch.path().to_owned(), ..config.clone() };
+    let store = BlobStore::open(&config.state.join("blobs")).context("opening a blob store")?;
+    let store = Arc::new(store);
+    let executor = Executor::open(
+        app::executor_config(&config),
+        Arc::new(app::Artefacts(store.clone())),
+        Arc::new(Silence),
+        Arc::new(headgate_executor::Metrics::new(&mut Registry::default())),
+    )
+    .context("starting the executor")?;
+    let project = config.projects[0].name.clone();
+    let revision = Revision {
+        project: project.clone(),
+        branch: config.projects[0].branch.clone(),
+        commit: tree.commit(),
+    };
+    let candidate =
+        Candidate { revision, tree: Arc::new(tree), options: app::load_options(&config) };
+    let bars = Arc::new(Progress::new(output.bars.clone()));
+    bars.started(&project);
+    let progress: deploy::Progress = {
+        let (bars, project) = (bars.clone(), project.clone());
+        Arc::new(move |stage, done, total| bars.moved(&project, stage, done, total))
+    };
+    let checked = deploy::check(&store, &executor, candidate, &progress).await;
+    bars.ended(&project);
+    Ok(checked?)
+}
+
+/// Nothing runs during a check, so nothing is printed.
+struct Silence;
+
+impl GuestLog for Silence {
+    fn line(&self, _: GuestLine<'_>) {}
+}

@@ -1,0 +1,235 @@
+//! Events for scripts: one JSON object a line on standard output.
+//!
+//! Every object has `event` and `time` (RFC 3339, UTC). Fields are added, never renamed or removed.
+//!
+//! | `event` | further fields |
+//! |---|---|
+//! | `ready` | `version`, `http`, `https` (bound addresses), `admin_socket`, `admin_listen` (or null), `urls` |
+//! | `deploying` | `project`, `branch`, `commit` |
+//! | `progress` | `project`, `stage` (`fetching`, `storing`, `compiling`), `done`, `total` |
+//! | `deployed` | `project`, `branch`, `commit`, `generation`, `elapsed_ms`, `functions`, `websites`, `urls`, `diagnostics` (warnings) |
+//! | `refused` | `project`, `branch`, `commit`, `serving` (a commit or null), `diagnostics` |
+//! | `failed` | `project`, `error`, `retry_in_ms` (or null) |
+//! | `draining` | `connections` |
+//! | `stopped` | `cut` (connections that did not finish in time) |
+//!
+//! `diagnostics` are objects as `headgate check --output json` prints them. Commits are whole; a folder's is
+//! `worktree-` and a digest.
+
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use headgate_types::{Clock, Generation, Revision};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{
+    cli::{output::Output, progress},
+    event::{Event, Reporter},
+};
+
+/// Writes events as they come. Nobody reading is no reason to stop serving.
+pub(super) struct JsonLines {
+    pub(super) output: Output,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+impl Reporter for JsonLines {
+    fn report(&self, event: Event) {
+        let time = self.clock.now().to_string();
+        let _ = self.output.json(&Stamped { time, line: Line::of(&event) });
+    }
+}
+
+#[derive(Serialize)]
+struct Stamped<'a> {
+    time: String,
+    #[serde(flatten)]
+    line: Line<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Line<'a> {
+    Ready {
+        version: &'a str,
+        http: &'a [SocketAddr],
+        https: &'a [SocketAddr],
+        admin_socket: &'a Path,
+        admin_listen: Option<SocketAddr>,
+        urls: &'a [String],
+    },
+    Deploying {
+        #[serde(flatten)]
+        revision: &'a Revision,
+    },
+    Progress {
+        project: &'a str,
+        stage: &'static str,
+        done: u64,
+        total: u64,
+    },
+    Deployed {
+        #[serde(flatten)]
+        revision: &'a Revision,
+        generation: Generation,
+        elapsed_ms: f64,
+        functions: usize,
+        websites: usize,
+        urls: &'a [String],
+        diagnostics: Value,
+    },
+    Refused {
+        #[serde(flatten)]
+        revision: &'a Revision,
+        serving: Option<&'a str>,
+        diagnostics: Value,
+    },
+    Failed {
+        project: &'a str,
+        error: &'a str,
+        retry_in_ms: Option<f64>,
+    },
+    Draining {
+        connections: u64,
+    },
+    Stopped {
+        cut: u64,
+    },
+}
+
+impl<'a> Line<'a> {
+    fn of(event: &'a Event) -> Self {
+        match event {
+            Event::Ready(ready) => Self::Ready {
+                version: env!("CARGO_PKG_VERSION"),
+                http: &ready.http,
+                https: &ready.https,
+                admin_socket: &ready.admin_socket,
+                admin_listen: ready.admin_listen,
+                urls: &ready.urls,
+            },
+            Event::Deploying { revision } => Self::Deploying { revision },
+            Event::Progress { project, stage, done, total } => Self::Progress {
+                project: project.as_str(),
+                stage: progress::name(*stage),
+                done: *done,
+                total: *total,
+            },
+            Event::Deployed(deployed) => Self::Deployed {
+                revision: &deployed.revision,
+                generation: deployed.generation,
+                elapsed_ms: millis(deployed.elapsed),
+                functions: deployed.functions,
+                websites: deployed.websites,
+                urls: &deployed.urls,
+                diagnostics: deployed.diagnostics.to_json(),
+            },
+            Event::Refused { revision, diagnostics, serving } => Self::Refused {
+                revision,
+                serving: serving.as_ref().map(|serving| serving.commit.as_str()),
+                diagnostics: diagnostics.to_json(),
+            },
+            Event::Failed { project, error, retry_in } => {
+                Self::Failed { project: project.as_str(), error, retry_in_ms: retry_in.map(millis) }
+            }
+            Event::Draining { connections } => Self::Draining { connections: *connections },
+            Event::Stopped { cut } => Self::Stopped { cut: *cut },
+        }
+    }
+}
+
+/// With the microseconds behind the point.
+fn millis(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use headgate_project::{Diagnostic, Diagnostics};
+    use headgate_types::{Branch, Commit};
+
+    use super::*;
+    use crate::event::{Deployed, Ready, Stage};
+
+    fn revision() -> Revision {
+        Revision {
+            project: "shop".parse().unwrap(),
+            branch: Branch::new("main"),
+            commit: Commit::new("c0ffee"),
+        }
+    }
+
+    fn diagnostics() -> Arc<Diagnostics> {
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.push(Diagnostic::warning("unknown-key", "x"));
+        Arc::new(diagnostics)
+    }
+
+    /// As it is written: `event` and its fields, without the time.
+    fn json(event: &Event) -> Value {
+        let stamped = Stamped { time: "t".into(), line: Line::of(event) };
+        let mut value: Value =
+            serde_json::from_str(&serde_json::to_string(&stamped).unwrap()).unwrap();
+        assert_eq!(value["time"].take(), "t");
+        value
+    }
+
+    #[test]
+    fn ready_names_every_address() {
+        let value = json(&Event::Ready(Ready {
+            http: vec!["127.0.0.1:8080".parse().unwrap(), "[::1]:8080".parse().unwrap()],
+            https: vec!["127.0.0.1:8443".parse().unwrap()],
+            admin_socket: "/s/admin.sock".into(),
+            admin_listen: None,
+            urls: vec!["http://localhost:8080".into()],
+        }));
+        assert_eq!(value["event"], "ready");
+        assert_eq!(value["http"][1], "[::1]:8080");
+        assert_eq!(value["admin_socket"], "/s/admin.sock");
+        assert_eq!(value["admin_listen"], Value::Null);
+        assert_eq!(value["urls"][0], "http://localhost:8080");
+    }
+
+    #[test]
+    fn a_deploy_is_told_with_its_revision_and_diagnostics() {
+        let value = json(&Event::Deployed(Deployed {
+            revision: revision(),
+            generation: Generation(3),
+            elapsed: Duration::from_micros(84_250),
+            functions: 6,
+            websites: 1,
+            diagnostics: diagnostics(),
+            urls: Vec::new(),
+        }));
+        assert_eq!((&value["event"], &value["project"]), (&"deployed".into(), &"shop".into()));
+        assert_eq!((&value["branch"], &value["commit"]), (&"main".into(), &"c0ffee".into()));
+        assert_eq!((&value["generation"], &value["elapsed_ms"]), (&3.into(), &84.25.into()));
+        assert_eq!(value["diagnostics"][0]["code"], "unknown-key");
+    }
+
+    #[test]
+    fn every_event_has_its_name() {
+        let project = || "shop".parse().unwrap();
+        let events = [
+            (Event::Deploying { revision: revision() }, "deploying"),
+            (
+                Event::Progress { project: project(), stage: Stage::Compiling, done: 1, total: 2 },
+                "progress",
+            ),
+            (
+                Event::Refused {
+                    revision: revision(),
+                    diagnostics: diagnostics(),
+                    serving: Some(revision()),
+                },
+                "refused",
+            ),
+            (Event::Failed { project: project(), error: "x".into(), retry_in: None }, "failed"),
+            (Event::Draining { connections: 1 }, "draining"),
+            (Event::Stopped { cut: 0 }, "stopped"),
+        ];
+        for (event, name) in events {
+            assert_eq!(json(&event)["event"], name);
+        }
+    }
+}

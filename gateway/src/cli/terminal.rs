@@ -1,0 +1,219 @@
+//! Events for people: a line each on standard output, bars for long work on standard error.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use headgate_types::{ProjectName, Revision};
+
+use crate::{
+    cli::{
+        output::{Output, Paint, count, plain},
+        progress::Progress,
+    },
+    event::{Deployed, Event, Ready, Reporter},
+};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// URLs shown for one deploy; a project may have hundreds of routes.
+const MOST_URLS: usize = 10;
+
+/// What is told at `ready`, beyond the addresses.
+#[derive(Debug)]
+pub(super) enum Greeting {
+    Dev {
+        dir: PathBuf,
+        /// Where the certificate to trust is kept.
+        authority: PathBuf,
+        branch: Option<String>,
+    },
+    Run,
+}
+
+/// The reporter for a person.
+#[derive(Debug)]
+pub(super) struct Terminal {
+    output: Output,
+    greeting: Greeting,
+    progress: Progress,
+    /// The URLs shown for each project, so that they are shown again only when they changed.
+    shown: Mutex<BTreeMap<ProjectName, Vec<String>>>,
+}
+
+impl Reporter for Terminal {
+    fn report(&self, event: Event) {
+        let text = match &event {
+            Event::Ready(ready) => self.ready(ready),
+            Event::Deploying { revision } => return self.progress.started(&revision.project),
+            Event::Progress { project, stage, done, total } => {
+                return self.progress.moved(project, *stage, *done, *total);
+            }
+            Event::Deployed(deployed) => {
+                self.progress.ended(&deployed.revision.project);
+                self.deployed(deployed)
+            }
+            Event::Refused { revision, diagnostics, serving } => {
+                self.progress.ended(&revision.project);
+                let serving = match serving {
+                    Some(revision) => format!("still serving {}", named(revision)),
+                    None => "nothing is served yet".to_owned(),
+                };
+                format!(
+                    "{} {} refused, {serving}\n\n{}\n",
+                    self.paint(Paint::Bad, "✗"),
+                    named(revision),
+                    diagnostics.render_human(self.output.color).trim_end()
+                )
+            }
+            Event::Failed { project, error, retry_in } => {
+                self.progress.ended(project);
+                let again = retry_in.map(|wait| format!(" (again in {})", rounded(wait)));
+                let mark = self.paint(Paint::Attention, "!");
+                format!("{mark} {project}: {}{}\n", plain(error), again.unwrap_or_default())
+            }
+            Event::Draining { connections: 0 } => return,
+            Event::Draining { connections } => {
+                let open = count(usize::try_from(*connections).unwrap_or(usize::MAX), "connection");
+                format!("Finishing {open}; a second signal ends at once.\n")
+            }
+            Event::Stopped { cut: 0 } => "Stopped.\n".to_owned(),
+            Event::Stopped { cut } => format!("Stopped; {cut} did not finish in time.\n"),
+        };
+        // Nobody reading is no reason to stop serving.
+        let _ = self.output.text(&text);
+    }
+}
+
+impl Terminal {
+    pub(super) fn new(output: Output, greeting: Greeting) -> Self {
+        let progress = Progress::new(output.bars.clone());
+        Self { output, greeting, progress, shown: Mutex::default() }
+    }
+
+    fn ready(&self, ready: &Ready) -> String {
+        match &self.greeting {
+            Greeting::Dev { dir, authority, branch } => {
+                let folder = plain(&dir.display().to_string());
+                let what = match branch {
+                    Some(branch) => format!("branch {} of {folder}", plain(branch)),
+                    None => folder,
+                };
+                let changes = match branch {
+                    Some(_) => "Commits are live as soon as they are made.",
+                    None => "Saved changes are live at once.",
+                };
+                let mut text = format!("\nHeadgate {VERSION} serves {what}\n\n");
+                for url in ready.urls.iter().take(MOST_URLS) {
+                    text.push_str(&format!("  {}\n", self.paint(Paint::Strong, url)));
+                }
+                text.push_str(&format!("\n{changes} Ctrl-C stops.\n"));
+                if !ready.https.is_empty() {
+                    text.push_str(&self.paint(Paint::Faint, &trust_advice(authority)));
+                    text.push('\n');
+                }
+                text + "\n"
+            }
+            Greeting::Run => {
+                let mut text = format!("Headgate {VERSION} is ready\n");
+                for (name, addresses) in [("http", &ready.http), ("https", &ready.https)] {
+                    for address in addresses {
+                        text.push_str(&format!("  {name:5} {address}\n"));
+                    }
+                }
+                text.push_str(&format!("  admin {}\n", ready.admin_socket.display()));
+                if let Some(address) = ready.admin_listen {
+                    text.push_str(&format!("  admin {address}\n"));
+                }
+                text
+            }
+        }
+    }
+
+    fn deployed(&self, deployed: &Deployed) -> String {
+        let mut text = format!(
+            "{} {} live in {} · {} · {}\n",
+            self.paint(Paint::Good, "✓"),
+            named(&deployed.revision),
+            rounded(deployed.elapsed),
+            count(deployed.functions, "function"),
+            count(deployed.websites, "website"),
+        );
+        if self.are_news(deployed) {
+            for url in deployed.urls.iter().take(MOST_URLS) {
+                text.push_str(&format!("  {}\n", plain(url)));
+            }
+            if let Some(more @ 1..) = deployed.urls.len().checked_sub(MOST_URLS) {
+                text.push_str(&format!("  and {more} more: `headgate routes`\n"));
+            }
+        }
+        if !deployed.diagnostics.is_empty() {
+            let rendered = deployed.diagnostics.render_human(self.output.color);
+            text.push_str(&format!("\n{}\n\n", rendered.trim_end()));
+        }
+        text
+    }
+
+    /// Whether the URLs differ from those shown last for the project.
+    fn are_news(&self, deployed: &Deployed) -> bool {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let project = deployed.revision.project.clone();
+        let before = shown.insert(project, deployed.urls.clone());
+        before.is_none_or(|before| before != deployed.urls)
+    }
+
+    fn paint(&self, paint: Paint, text: &str) -> String {
+        self.output.paint(paint, text)
+    }
+}
+
+fn trust_advice(authority: &Path) -> String {
+    format!(
+        "HTTPS uses this user's own authority, kept in {}.\n\
+         `headgate dev trust` makes browsers accept it.",
+        authority.display()
+    )
+}
+
+/// `shop main@1a2b3c4d5e`; a folder has no commit worth showing.
+fn named(revision: &Revision) -> String {
+    if revision.commit.as_str().starts_with("worktree-") {
+        return revision.project.to_string();
+    }
+    let branch = plain(revision.branch.as_str());
+    format!("{} {branch}@{}", revision.project, plain(revision.commit.fmt_short()))
+}
+
+fn rounded(duration: Duration) -> String {
+    match duration.as_millis() {
+        0..1000 => format!("{} ms", duration.as_millis()),
+        _ => format!("{:.1} s", duration.as_secs_f64()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use headgate_types::{Branch, Commit};
+
+    use super::*;
+
+    #[test]
+    fn a_commit_is_named_and_a_folder_is_not() {
+        let revision = |commit| Revision {
+            project: "shop".parse().unwrap(),
+            branch: Branch::new("main"),
+            commit: Commit::new(commit),
+        };
+        assert_eq!(named(&revision("1a2b3c4d5e6f7a8b")), "shop main@1a2b3c4d5e");
+        assert_eq!(named(&revision("worktree-1a2b3c4d5e6f")), "shop");
+    }
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!(rounded(Duration::from_micros(84_600)), "84 ms");
+        assert_eq!(rounded(Duration::from_millis(1250)), "1.2 s");
+    }
+}

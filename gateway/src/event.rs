@@ -1,0 +1,66 @@
+//! `Event`: what happens in the life of a node and its projects, told to whoever runs it.
+//!
+//! Events are facts for people and scripts: the terminal words them, `--output json` prints them as
+//! they are, one object a line. Requests are not events; they have the access log.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use headgate_project::Diagnostics;
+use headgate_types::{Generation, ProjectName, Revision};
+
+/// One thing that happened.
+#[derive(Debug, Clone)]
+pub enum Event {
+    /// Every listener is bound and the first snapshot is published.
+    Ready(Ready),
+    /// A revision was found and is being prepared.
+    Deploying { revision: Revision },
+    /// Long work of a deploy moved on: `done` of `total` items of `stage`.
+    Progress { project: ProjectName, stage: Stage, done: u64, total: u64 },
+    /// A revision is accepted and served.
+    Deployed(Deployed),
+    /// A revision has errors; what was served before goes on being served.
+    Refused { revision: Revision, diagnostics: Arc<Diagnostics>, serving: Option<Revision> },
+    /// A source could not be read or a deploy could not be finished, for no fault of the project.
+    Failed { project: ProjectName, error: String, retry_in: Option<Duration> },
+    /// Shutdown began; no new connections are taken.
+    Draining { connections: u64 },
+    /// The end; `cut` connections did not finish in time.
+    Stopped { cut: u64 },
+}
+
+#[derive(Debug, Clone)]
+pub struct Ready {
+    pub http: Vec<SocketAddr>,
+    pub https: Vec<SocketAddr>,
+    pub admin_socket: PathBuf,
+    pub admin_listen: Option<SocketAddr>,
+    /// URLs a person can open, the nicest first.
+    pub urls: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct Deployed {
+    pub revision: Revision,
+    pub generation: Generation,
+    /// From the moment the change was seen to the moment it was served.
+    pub elapsed: Duration,
+    pub functions: usize,
+    pub websites: usize,
+    /// Warnings only.
+    pub diagnostics: Arc<Diagnostics>,
+    pub urls: Vec<String>,
+}
+
+/// The parts of a deploy that can take long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    Fetching,
+    Storing,
+    Compiling,
+}
+
+/// Who is told. The terminal, a JSON writer, or a test.
+pub trait Reporter: Send + Sync {
+    fn report(&self, event: Event);
+}

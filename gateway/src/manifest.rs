@@ -1,0 +1,174 @@
+//! `Manifest`: everything a node needs to serve one revision, as one blob.
+//!
+//! A revision is compiled into a manifest and the blobs it names. From then on neither the repository
+//! nor its YAML is read again: a restart, a rollback or another node builds the same snapshot from the
+//! same manifest. JSON, because people will look at it when something is odd.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use headgate_types::{ByteSize, Digest, HostPattern, MethodSet, PathPattern, Revision};
+use headgate_website::SiteTable;
+use serde::{Deserialize, Serialize};
+
+/// Raised when an older binary could misread a newer manifest.
+pub const FORMAT: u32 = 1;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Manifest {
+    pub format: u32,
+    pub revision: Revision,
+    /// The id that the project's `config.yaml` carries; empty if it has none.
+    pub project_id: String,
+    pub domains: Vec<DomainEntry>,
+    pub functions: Vec<FunctionEntry>,
+    pub websites: Vec<WebsiteEntry>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct DomainEntry {
+    /// The resource's name: its file's stem.
+    pub name: String,
+    pub host: HostPattern,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct FunctionEntry {
+    pub application: Option<String>,
+    pub name: String,
+    pub id: String,
+    /// Names of the domains it answers under; `hosts` are their patterns.
+    pub domains: Vec<String>,
+    pub hosts: Vec<HostPattern>,
+    pub paths: Vec<PathPattern>,
+    pub methods: MethodSet,
+    pub artefact: Digest,
+    pub entry: EntryPoint,
+    #[serde(with = "millis")]
+    pub deadline: Duration,
+    pub memory: ByteSize,
+    pub variables: BTreeMap<String, String>,
+}
+
+/// How a guest is called, which also says what kind of guest it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryPoint {
+    /// A component: its `wasi:http` export.
+    Component,
+    /// A core module: this export, called with the event's number.
+    Core(String),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct WebsiteEntry {
+    pub application: Option<String>,
+    pub name: String,
+    pub id: String,
+    pub domains: Vec<String>,
+    pub hosts: Vec<HostPattern>,
+    /// Path prefixes it is served under; `/` for a whole host.
+    pub prefixes: Vec<Box<str>>,
+    pub files: SiteTable,
+}
+
+impl Manifest {
+    pub fn encode(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a manifest has only string keys and finite numbers")
+    }
+
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        #[derive(Deserialize)]
+        struct Head {
+            format: u32,
+        }
+        let head: Head = serde_json::from_slice(bytes)?;
+        if head.format != FORMAT {
+            return Err(DecodeError::Format(head.format));
+        }
+        Ok(serde_json::from_slice(bytes)?)
+    }
+
+    /// Every blob the revision needs; what a sweep must keep and what another node must fetch.
+    pub fn blobs(&self) -> impl Iterator<Item = Digest> + '_ {
+        let artefacts = self.functions.iter().map(|function| function.artefact);
+        let files = self.websites.iter().flat_map(|website| website.files.digests());
+        artefacts.chain(files)
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error("the manifest has format {0}, this version of headgate reads format {FORMAT}")]
+    Format(u32),
+    #[error("the manifest is damaged")]
+    Damaged(#[from] serde_json::Error),
+}
+
+/// Durations as whole milliseconds; guests' deadlines are no finer.
+mod millis {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_u64(u64::try_from(value.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_millis)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use headgate_types::{Branch, Commit};
+
+    use super::*;
+
+    fn manifest() -> Manifest {
+        Manifest {
+            format: FORMAT,
+            revision: Revision {
+                project: "shop".parse().unwrap(),
+                branch: Branch::new("main"),
+                commit: Commit::new("1a2b3c4d"),
+            },
+            project_id: "Qm".to_owned(),
+            domains: vec![DomainEntry {
+                name: "shop".to_owned(),
+                host: "*.shop.example.com".parse().unwrap(),
+            }],
+            functions: vec![FunctionEntry {
+                application: None,
+                name: "hello".to_owned(),
+                id: "Qf".to_owned(),
+                domains: vec!["shop".to_owned()],
+                hosts: vec!["shop.example.com".parse().unwrap()],
+                paths: vec!["/users/{id}".parse().unwrap()],
+                methods: MethodSet::GET_HEAD,
+                artefact: Digest::of(b"wasm"),
+                entry: EntryPoint::Core("hello".to_owned()),
+                deadline: Duration::from_millis(1500),
+                memory: ByteSize::from_mib(32),
+                variables: [("KEY".to_owned(), "value".to_owned())].into(),
+            }],
+            websites: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_manifest_reads_as_it_was_written() {
+        let decoded = Manifest::decode(&manifest().encode()).unwrap();
+        assert_eq!(decoded.encode(), manifest().encode());
+        assert_eq!(decoded.functions[0].deadline, Duration::from_millis(1500));
+        assert_eq!(decoded.blobs().collect::<Vec<_>>(), [Digest::of(b"wasm")]);
+    }
+
+    #[test]
+    fn a_manifest_of_another_format_is_not_guessed_at() {
+        let newer = Manifest { format: FORMAT + 1, ..manifest() };
+        let error = Manifest::decode(&newer.encode()).unwrap_err();
+        assert!(matches!(error, DecodeError::Format(format) if format == FORMAT + 1));
+        assert!(matches!(Manifest::decode(b"{"), Err(DecodeError::Damaged(_))));
+    }
+}

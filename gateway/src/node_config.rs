@@ -1,0 +1,269 @@
+//! `NodeConfig`: this machine. Where it listens, where it keeps state, which projects it follows.
+//!
+//! Read once at start, and its project list again on SIGHUP. A flag wins over the environment, that over
+//! `node.yaml`, that over a default. What a project wants (functions, domains, limits of a guest) is not
+//! here: that is Git's. Secrets are paths to files, never values.
+
+mod defaults;
+mod dev;
+mod file;
+mod problem;
+
+use std::{
+    mem,
+    net::SocketAddr,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use headgate_types::{Branch, ByteSize, ProjectName};
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    dev::{DevOptions, Homes},
+    problem::{ConfigError, Problem},
+};
+
+/// Where `headgate run` looks for its file when nobody says otherwise.
+pub const DEFAULT_FILE: &str = "/etc/headgate/node.yaml";
+
+/// Where an appliance answers `headgate status` when nobody says otherwise.
+pub const DEFAULT_SOCKET: &str = "/var/lib/headgate/admin.sock";
+
+/// Everything a node must know of its machine before it can start; valid, with no doubts left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NodeConfig {
+    /// The folder for blobs, records, clones and native code. One running node per folder.
+    pub state: PathBuf,
+    pub http: Listen,
+    pub https: Listen,
+    pub admin: AdminConfig,
+    /// Threads that answer requests.
+    pub workers: NonZeroUsize,
+    pub tls: TlsConfig,
+    /// Names are unique.
+    pub projects: Vec<FollowedProject>,
+    pub executor: ExecutorConfig,
+    pub limits: Limits,
+    /// How long shutdown waits for running requests.
+    pub drain: Duration,
+    pub log: LogConfig,
+    pub store: StoreConfig,
+    pub aids: DevAids,
+}
+
+impl NodeConfig {
+    /// Reads `node.yaml` at `path` and lays `overrides` over it. Relative paths in the file start at its folder.
+    ///
+    /// # Errors
+    /// When the file cannot be read, and with every problem at its place when what it says is not valid.
+    pub fn load(path: &Path, overrides: &Overrides) -> Result<Self, ConfigError> {
+        let mut config = file::read(path)?;
+        config.apply(overrides);
+        Ok(config)
+    }
+
+    /// The node that `headgate dev` runs: loopback, high ports, this user's own authority and state.
+    ///
+    /// # Errors
+    /// When the folder is missing, or no folder for state is known.
+    pub fn for_dev(options: &DevOptions, homes: &Homes) -> Result<Self, ConfigError> {
+        dev::config(options, homes)
+    }
+
+    fn apply(&mut self, overrides: &Overrides) {
+        if let Some(state) = &overrides.state {
+            // What was not placed by hand moves along with the folder it stands in by default.
+            let old = mem::replace(&mut self.state, state.clone());
+            let Authority::Local { folder: authority } = &mut self.tls.authority;
+            for path in [&mut self.admin.socket, authority] {
+                if let Ok(inside) = path.strip_prefix(&old) {
+                    *path = state.join(inside);
+                }
+            }
+        }
+        if let Some(addresses) = &overrides.http {
+            self.http = Listen::exactly(addresses.clone());
+        }
+        if let Some(addresses) = &overrides.https {
+            self.https = Listen::exactly(addresses.clone());
+        }
+        if let Some(socket) = &overrides.admin_socket {
+            self.admin.socket.clone_from(socket);
+        }
+        self.workers = overrides.workers.unwrap_or(self.workers);
+        self.log.level = overrides.log_level.unwrap_or(self.log.level);
+        self.log.format = overrides.log_format.unwrap_or(self.log.format);
+    }
+}
+
+/// What flags and the environment say; each present value replaces the file's.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    pub state: Option<PathBuf>,
+    pub http: Option<Vec<SocketAddr>>,
+    pub https: Option<Vec<SocketAddr>>,
+    pub admin_socket: Option<PathBuf>,
+    pub workers: Option<NonZeroUsize>,
+    pub log_level: Option<LogLevel>,
+    pub log_format: Option<LogFormat>,
+}
+
+/// Addresses to listen on; port 0 lets the kernel pick.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    pub addresses: Vec<SocketAddr>,
+    /// False for our own defaults: there, a machine without IPv6 may do without that one address.
+    pub required: bool,
+}
+
+impl Listen {
+    /// Addresses somebody asked for: each must be bound.
+    pub fn exactly(addresses: Vec<SocketAddr>) -> Self {
+        Self { addresses, required: true }
+    }
+
+    fn by_default(addresses: [SocketAddr; 2]) -> Self {
+        Self { addresses: addresses.into(), required: false }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminConfig {
+    /// A unix socket that only this user may open.
+    pub socket: PathBuf,
+    /// A loopback address for probes and Prometheus; nothing else is ever accepted here.
+    pub listen: Option<SocketAddr>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    pub authority: Authority,
+}
+
+/// Who signs this node's certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authority {
+    /// An authority of the node's own, made once and kept in `folder`; clients must be told to trust it.
+    Local { folder: PathBuf },
+}
+
+/// A project this node serves, and where it comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FollowedProject {
+    pub name: ProjectName,
+    pub source: Source,
+    /// The branch that is followed; for a folder only a name to file the project under.
+    pub branch: Branch,
+    /// How often a repository is asked for news. A folder is watched instead.
+    pub poll: Duration,
+    /// How Git proves who it is; paths only.
+    pub credentials: GitCredentials,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A working folder, served as it lies there, uncommitted files included.
+    Folder(PathBuf),
+    /// A repository: a URL (https, ssh, file), `user@host:path`, or a local path when a branch was named.
+    Git(String),
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GitCredentials {
+    /// Holds a token for https.
+    pub token_file: Option<PathBuf>,
+    /// A private key for ssh.
+    pub ssh_key: Option<PathBuf>,
+    /// The host keys ssh accepts; without it the user's own.
+    pub known_hosts: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExecutorConfig {
+    /// Guest instances alive at one time, over all functions.
+    pub instances: u32,
+    /// The most memory one instance may ask for in its `memory`.
+    pub memory_limit: ByteSize,
+    /// Instances one function may have alive at one time.
+    pub concurrency: u32,
+    /// Requests that may wait for one function; the next is answered 503.
+    pub queue: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at one time; `None` takes its share of the descriptor limit.
+    pub max_connections: Option<NonZeroUsize>,
+    /// Connections at one time from one client address.
+    pub per_address_connections: u32,
+    /// New connections a second from one client address.
+    pub per_address_rate: u32,
+    /// The longest request body.
+    pub request_body: ByteSize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogConfig {
+    pub format: LogFormat,
+    pub level: LogLevel,
+    /// One line per request.
+    pub access: bool,
+}
+
+/// How log lines look; `auto` is text on a terminal and JSON anywhere else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    #[default]
+    Auto,
+    Json,
+    Text,
+}
+
+/// The least level that is logged. Release builds hold nothing below `info`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreConfig {
+    /// Revisions of each project that stay on disk, the served one included.
+    pub keep_revisions: NonZeroUsize,
+}
+
+/// What a developer is granted and an appliance is not. The serving itself is the same.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DevAids {
+    /// Also serve `localhost` and `<name>.localhost`, and let any `Host` reach the one project.
+    pub localhost_hosts: bool,
+    /// Show the diagnostics of a refused revision on an error page.
+    pub error_page: bool,
+    /// Lay the project's `.env` over the `variables` of its functions.
+    pub env_file: bool,
+}
+
+impl DevAids {
+    pub const NONE: Self = Self { localhost_hosts: false, error_page: false, env_file: false };
+    pub const ALL: Self = Self { localhost_hosts: true, error_page: true, env_file: true };
+}

@@ -1,0 +1,92 @@
+//! Every default of `node.yaml` and of `headgate dev`, with its reason.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::NonZeroUsize,
+    thread,
+    time::Duration,
+};
+
+use headgate_types::ByteSize;
+
+use super::{ExecutorConfig, Limits, LogConfig, LogFormat, LogLevel, StoreConfig};
+
+/// Where distributions expect a service's state; systemd's `StateDirectory=headgate` makes it.
+pub(super) const STATE: &str = "/var/lib/headgate";
+
+/// The ports browsers use.
+pub(super) const HTTP_PORT: u16 = 80;
+pub(super) const HTTPS_PORT: u16 = 443;
+
+/// The ports developers expect, open to users without privileges.
+pub(super) const DEV_HTTP_PORT: u16 = 8080;
+pub(super) const DEV_HTTPS_PORT: u16 = 8443;
+
+/// Branches are called so unless somebody says otherwise.
+pub(super) const BRANCH: &str = "main";
+
+/// A push is live within seconds, and a hundred projects ask their host twenty times a second together.
+pub(super) const POLL: Duration = Duration::from_secs(5);
+/// Asking a local repository costs reading one file.
+pub(super) const DEV_POLL: Duration = Duration::from_secs(1);
+/// Hosts throttle who asks more often.
+pub(super) const SHORTEST_POLL: Duration = Duration::from_millis(100);
+
+/// Hardening C6: a drain ends within 30 s. Process managers kill after 90.
+pub(super) const DRAIN: Duration = Duration::from_secs(30);
+/// A developer who pressed Ctrl-C waits for nobody.
+pub(super) const DEV_DRAIN: Duration = Duration::from_secs(2);
+/// Longer, and an upgrade looks like a hang.
+pub(super) const LONGEST_DRAIN: Duration = Duration::from_secs(3600);
+
+/// A node that names more threads than this was given another number by mistake.
+pub(super) const MOST_WORKERS: usize = 1024;
+
+/// One machine, a small team: more entries are generated, and wrong.
+pub(super) const MOST_PROJECTS: usize = 1000;
+/// A person's file has a few kilobytes; this only stops the wrong file from being read whole.
+pub(super) const LARGEST_FILE: u64 = 1 << 20;
+
+pub(super) const LOG: LogConfig =
+    LogConfig { format: LogFormat::Auto, level: LogLevel::Info, access: true };
+
+pub(super) const EXECUTOR: ExecutorConfig = ExecutorConfig {
+    // The executor's own: each slot reserves 4 GiB of address space, and nothing else until it is used.
+    instances: 200,
+    // Larger than any guest toolchain needs to start, small enough that one cannot take a machine.
+    memory_limit: ByteSize::from_mib(512),
+    // Half of the slots: one busy function leaves room for its neighbours.
+    concurrency: 100,
+    // As many again may wait; longer, and clients are better off being told to come back.
+    queue: 100,
+};
+
+pub(super) const LIMITS: Limits = Limits {
+    max_connections: None,
+    // Hardening C4.
+    per_address_connections: 256,
+    per_address_rate: 100,
+    // Uploads of photographs and archives pass; a disk image is a mistake. Bodies are streamed, never held.
+    request_body: ByteSize::from_mib(100),
+};
+
+pub(super) const STORE: StoreConfig =
+    // A week of busy days to look back on; unchanged files are stored once.
+    StoreConfig { keep_revisions: NonZeroUsize::new(10).expect("ten is not zero") };
+
+/// One thread per core the process may use.
+pub(super) fn workers() -> NonZeroUsize {
+    thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
+
+/// Every address of both families.
+pub(super) fn everywhere(port: u16) -> [SocketAddr; 2] {
+    [IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv6Addr::UNSPECIFIED.into()]
+        .map(|ip| SocketAddr::new(ip, port))
+}
+
+/// This machine only, in both families: browsers try `localhost` as either.
+pub(super) fn loopback(port: u16) -> [SocketAddr; 2] {
+    [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()]
+        .map(|ip| SocketAddr::new(ip, port))
+}

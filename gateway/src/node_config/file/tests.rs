@@ -1,0 +1,223 @@
+use std::fs;
+
+use headgate_types::ByteSize;
+
+use super::*;
+use crate::node_config::{DEFAULT_SOCKET, LogFormat, LogLevel, Overrides};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn with(yaml: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("node.yaml"), yaml).unwrap();
+        Self(folder)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("node.yaml")
+    }
+}
+
+fn read_text(yaml: &str) -> Result<NodeConfig, ConfigError> {
+    read(&Folder::with(yaml).file())
+}
+
+/// The problems as `line:column: message`, without the file in front and the help behind.
+fn problems(yaml: &str) -> Vec<String> {
+    match read_text(yaml) {
+        Err(ConfigError::Invalid(problems)) => problems
+            .iter()
+            .map(|p| {
+                assert!(p.help.as_ref().is_some_and(|help| !help.is_empty()), "{p} has no help");
+                format!("{}:{}: {}", p.line, p.column, p.message)
+            })
+            .collect(),
+        other => panic!("expected problems, got {other:?}"),
+    }
+}
+
+#[test]
+fn an_empty_file_gives_every_default() {
+    for yaml in ["", "# nothing\n\n", "version: 1\n"] {
+        let config = read_text(yaml).unwrap();
+        assert_eq!(config.state, PathBuf::from("/var/lib/headgate"));
+        assert_eq!(config.admin.socket, PathBuf::from(DEFAULT_SOCKET));
+        assert_eq!(config.http.addresses, defaults::everywhere(80));
+        assert_eq!(config.limits, defaults::LIMITS);
+        assert_eq!(config.aids, DevAids::NONE);
+        assert!(config.projects.is_empty());
+    }
+}
+
+#[test]
+fn a_full_file_is_read_as_written() {
+    let folder = Folder::with(
+        "version: 1
+state: state
+http: ['127.0.0.1:0']
+https: []
+admin: {listen: '[::1]:9901'}
+workers: 3
+tls: {authority: local}
+projects:
+  - name: shop
+    config: https://git.example.com/shop.git
+    branch: live
+    poll: 2s
+    token_file: token
+  - {name: docs, config: sites/docs}
+  - {name: blog, config: 'git@git.example.com:ada/blog.git'}
+  - {name: local, config: repository, branch: main}
+executor: {instances: 10, memory_limit: 64MiB, concurrency: 2, queue: 3}
+limits: {max_connections: 100, per_address_connections: 5, per_address_rate: 6, request_body: 1MB}
+drain: 5s
+log: {format: json, level: warn, access: false}
+store: {keep_revisions: 2}
+",
+    );
+    let root = folder.0.path();
+    fs::write(root.join("token"), "secret").unwrap();
+    let config = read(&folder.file()).unwrap();
+    assert_eq!(config.state, root.join("state"));
+    assert_eq!(config.admin.socket, root.join("state/admin.sock"));
+    assert_eq!(config.http, Listen::exactly(vec!["127.0.0.1:0".parse().unwrap()]));
+    assert!(config.https.addresses.is_empty());
+    assert_eq!(config.workers.get(), 3);
+    let sources: Vec<_> = config.projects.iter().map(|p| p.source.clone()).collect();
+    assert_eq!(
+        sources,
+        [
+            Source::Git("https://git.example.com/shop.git".into()),
+            Source::Folder(root.join("sites/docs")),
+            Source::Git("git@git.example.com:ada/blog.git".into()),
+            Source::Git(root.join("repository").to_string_lossy().into_owned()),
+        ]
+    );
+    assert_eq!(config.projects[0].credentials.token_file, Some(root.join("token")));
+    assert_eq!(config.projects[0].poll, Duration::from_secs(2));
+    assert_eq!(config.executor.memory_limit, ByteSize::from_mib(64));
+    assert_eq!(config.limits.request_body, ByteSize::from_bytes(1_000_000));
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert_eq!(config.store.keep_revisions.get(), 2);
+}
+
+#[test]
+fn overrides_win_over_the_file() {
+    let folder = Folder::with("state: /a\nworkers: 2\nhttp: ['127.0.0.1:1']\n");
+    let overrides = Overrides {
+        state: Some("/b".into()),
+        http: Some(vec!["127.0.0.1:0".parse().unwrap()]),
+        log_level: Some(LogLevel::Error),
+        ..Overrides::default()
+    };
+    let config = NodeConfig::load(&folder.file(), &overrides).unwrap();
+    assert_eq!(config.state, PathBuf::from("/b"));
+    assert_eq!(config.admin.socket, PathBuf::from("/b/admin.sock"));
+    assert_eq!(config.tls.authority, Authority::Local { folder: "/b/ca".into() });
+    assert_eq!(config.http.addresses[0].port(), 0);
+    assert_eq!(config.workers.get(), 2);
+    assert_eq!(config.log.level, LogLevel::Error);
+}
+
+#[test]
+fn wrong_values_are_reported_together_at_their_places() {
+    let found = problems(
+        "http: [localhost:80]
+admin:
+  listen: 0.0.0.0:9901
+workers: 0
+drain: 30
+log: {format: xml}
+limits:
+  request_body: big
+",
+    );
+    assert_eq!(
+        found,
+        [
+            "1:8: `localhost:80` is not an address with a port",
+            "3:11: `0.0.0.0:9901` is not a loopback address",
+            "4:10: `0` is not a number that fits here",
+            "5:8: `30`: a duration is numbers and units, such as `20s`, `300ms` or `1h15m`",
+            "6:15: `xml` is not one of the choices",
+            "8:17: `big`: a size is a number and a unit, such as `64MiB` or `5GB`",
+        ]
+    );
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
+    let error = read_text("stat: /x\n").unwrap_err().to_string();
+    assert!(error.contains("node.yaml:1:1: `stat` is not a key"), "{error}");
+    assert!(error.contains("help: did you mean `state`?"), "{error}");
+}
+
+#[test]
+fn what_is_out_of_shape_is_reported_with_its_place() {
+    assert_eq!(problems("projects:\n  - config: x\n"), ["2:5: `name` is missing"]);
+    for (yaml, place) in [
+        ("http: [\n", "1:7"),
+        ("state: [a]\n", "1:8"),
+        ("a: b: c\n", "1:"),
+        ("log: {access: maybe}\n", "1:15"),
+        ("state: a\nstate: b\n", "2:1: `state` is written twice"),
+        ("- a\n", "1:1"),
+    ] {
+        let found = problems(yaml);
+        assert!(found[0].starts_with(place), "{yaml:?}: {found:?}");
+    }
+}
+
+#[test]
+fn another_version_is_named_before_its_unknown_keys() {
+    assert_eq!(
+        problems("version: 2\nfleet: yes\n"),
+        ["1:10: version `2` is not known to this headgate"]
+    );
+}
+
+#[test]
+fn a_project_name_is_given_once() {
+    let found = problems(
+        "projects:\n  - {name: shop, config: a}\n  - {name: shop, config: b}\n  - {name: a/b, config: c}\n",
+    );
+    assert_eq!(
+        found,
+        [
+            "3:12: the project `shop` is listed twice",
+            "4:12: `a/b`: `a/b` is not a project name: use 1 to 63 letters, digits, `-` or `_`",
+        ]
+    );
+}
+
+#[test]
+fn secrets_are_files_that_exist_and_never_part_of_a_url() {
+    let found = problems(
+        "projects:
+  - {name: a, config: 'https://ada:secret@example.com/a.git'}
+  - {name: b, config: 'https://token@example.com/b.git'}
+  - {name: c, config: 'ssh://git@example.com/c.git', ssh_key: missing}
+",
+    );
+    assert_eq!(found[0], "2:23: the URL holds credentials");
+    assert_eq!(found[1], "3:23: the URL holds credentials");
+    assert!(found[2].starts_with("4:") && found[2].contains("cannot read"), "{found:?}");
+    assert!(!found.concat().contains("secret"), "credentials are not repeated");
+}
+
+#[test]
+fn code_in_other_repositories_is_answered_clearly() {
+    let found = problems(
+        "projects:\n  - name: a\n    config: x\n    code: y\n    repositories: {ada/z: 'https://example.com/z'}\n",
+    );
+    assert!(found[0].starts_with("4:11: `code` is not served yet"), "{found:?}");
+    assert!(found[1].contains("`repositories` is not served yet"), "{found:?}");
+}
+
+#[test]
+fn a_file_that_is_missing_or_huge_is_not_read() {
+    assert!(matches!(read(Path::new("/nowhere/node.yaml")), Err(ConfigError::Read { .. })));
+    let huge = "#".repeat(usize::try_from(defaults::LARGEST_FILE).unwrap() + 1);
+    assert!(matches!(read_text(&huge), Err(ConfigError::TooLarge { .. })));
+}

@@ -1,0 +1,185 @@
+//! `Proxy`: the one `ProxyHttp` behind every listener.
+//!
+//! ```text
+//! request ─► host, path, method ─► Snapshot::find ─► Policy ─┬─► invoke    a function answers
+//!                                                             └─► website   a file answers
+//! ```
+//!
+//! In-process answers are given in `request_filter`. Everything before an answer touches memory only.
+//! Whose fault an error is decides its status and its log level, in `respond`.
+
+mod access_log;
+mod context;
+mod invoke;
+mod respond;
+mod trace;
+mod website;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use headgate_edge::ConnectionInfo;
+use headgate_routing::{Found, RequestHost, RequestPath};
+use pingora_core::upstreams::peer::HttpPeer;
+use pingora_error::{Error, ErrorType};
+use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+
+pub use self::{access_log::AccessLog, context::RequestContext, trace::RequestIds};
+use crate::{
+    blob_cache::BlobCache,
+    metrics::Metrics,
+    snapshot::{Route, SnapshotCell, Target},
+    status::StatusBoard,
+};
+
+/// Answers requests from the current snapshot.
+#[derive(Debug)]
+pub struct Proxy {
+    pub(crate) snapshot: Arc<SnapshotCell>,
+    pub(crate) blobs: Arc<BlobCache>,
+    pub(crate) ids: RequestIds,
+    pub(crate) access: AccessLog,
+    pub(crate) metrics: Arc<Metrics>,
+    /// What the error pages may tell a developer; `None` on a real node, whose visitors are strangers.
+    pub(crate) board: Option<Arc<StatusBoard>>,
+}
+
+/// What a request asks for, resolved. Holds no borrow of the snapshot, which may be replaced meanwhile.
+enum Resolved {
+    Route {
+        route: Arc<Route>,
+        params: Vec<(Box<str>, String)>,
+        rest: Box<str>,
+    },
+    MethodNotAllowed {
+        allow: String,
+    },
+    NotFound,
+    /// No project claims the host.
+    UnknownHost,
+    /// The target cannot be a path or the host cannot be a host.
+    BadRequest(&'static str),
+}
+
+impl Proxy {
+    async fn answer(
+        &self,
+        session: &mut Session,
+        ctx: &mut RequestContext,
+    ) -> pingora_error::Result<()> {
+        trace::begin(session, ctx);
+        match self.resolve(session, ctx) {
+            Resolved::Route { route, params, rest } => {
+                ctx.route = Some(route.clone());
+                let Ok(_permit) = route.policy.in_flight.clone().try_acquire_owned() else {
+                    return respond::busy(session, ctx).await;
+                };
+                if respond::refuse_body(session, ctx, &route.policy).await? {
+                    return Ok(());
+                }
+                match &route.target {
+                    Target::Function(function) => {
+                        invoke::serve(session, ctx, function, &route.policy, params).await
+                    }
+                    Target::Website(site) => {
+                        website::serve(session, ctx, site, &rest, &self.blobs).await
+                    }
+                }
+            }
+            Resolved::MethodNotAllowed { allow } => {
+                respond::method_not_allowed(session, ctx, &allow).await
+            }
+            Resolved::NotFound => respond::not_found(session, ctx, self.board.as_deref()).await,
+            Resolved::UnknownHost => {
+                respond::unknown_host(session, ctx, self.board.as_deref()).await
+            }
+            Resolved::BadRequest(why) => respond::bad_request(session, ctx, why).await,
+        }
+    }
+
+    fn resolve(&self, session: &Session, ctx: &mut RequestContext) -> Resolved {
+        let request = session.req_header();
+        let Some(host) = context::host(request) else {
+            return Resolved::BadRequest("the request names no host");
+        };
+        let Ok(host) = RequestHost::parse(host) else {
+            return Resolved::BadRequest("the request's host is not a host name");
+        };
+        ctx.host = Some(host.as_str().into());
+        let Ok(path) = RequestPath::parse(request.uri.path()) else {
+            return Resolved::BadRequest("the request's path is not a valid path");
+        };
+        let snapshot = self.snapshot.load();
+        let method = request.method.as_str();
+        let mut found = snapshot.find(host.as_str(), method, &path);
+        if matches!(found, Found::UnknownHost) && context::is_loopback(host.as_str()) {
+            found = snapshot.find("localhost", method, &path);
+        }
+        match found {
+            Found::Route { target, params, rest, .. } => Resolved::Route {
+                route: target.clone(),
+                params: params.iter().map(|p| (p.name.into(), p.value().into_owned())).collect(),
+                rest: rest.into(),
+            },
+            Found::MethodNotAllowed { allow } => {
+                Resolved::MethodNotAllowed { allow: allow.to_string() }
+            }
+            Found::NotFound => Resolved::NotFound,
+            Found::UnknownHost => Resolved::UnknownHost,
+        }
+    }
+}
+
+#[async_trait]
+impl ProxyHttp for Proxy {
+    type CTX = RequestContext;
+
+    fn new_ctx(&self) -> RequestContext {
+        RequestContext::new(self.ids.next())
+    }
+
+    async fn request_filter(
+        &self,
+        session: &mut Session,
+        ctx: &mut RequestContext,
+    ) -> pingora_error::Result<bool> {
+        self.answer(session, ctx).await.map(|()| true)
+    }
+
+    /// Never reached: `request_filter` answers every request itself as long as no route proxies.
+    async fn upstream_peer(
+        &self,
+        _: &mut Session,
+        _: &mut RequestContext,
+    ) -> pingora_error::Result<Box<HttpPeer>> {
+        Err(Error::explain(ErrorType::InternalError, "no route has an upstream"))
+    }
+
+    /// An error after the head was sent cuts the connection or stream, so that no client takes the part
+    /// for the whole. Before that it gets an answer.
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        ctx: &mut RequestContext,
+    ) -> FailToProxy {
+        let error_code = respond::failure(session, ctx, error).await;
+        FailToProxy { error_code, can_reuse_downstream: false }
+    }
+
+    async fn logging(
+        &self,
+        session: &mut Session,
+        error: Option<&Error>,
+        ctx: &mut RequestContext,
+    ) {
+        self.metrics.request(session, ctx);
+        let connection = session.digest().and_then(ConnectionInfo::of_digest).cloned();
+        self.access.write(session, ctx, connection.as_deref(), error);
+    }
+
+    /// `fail_to_proxy` has said what there is to say, at the level its owner deserves.
+    fn suppress_error_log(&self, _: &Session, _: &RequestContext, _: &Error) -> bool {
+        true
+    }
+}

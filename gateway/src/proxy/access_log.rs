@@ -1,0 +1,53 @@
+//! The access log: one line a request, a target of its own, JSON or readable as the whole log is.
+
+use headgate_edge::ConnectionInfo;
+use pingora_error::Error;
+use pingora_proxy::Session;
+use tracing::info;
+
+use super::RequestContext;
+use crate::logging::ACCESS;
+
+#[derive(Debug, Clone, Copy)]
+pub struct AccessLog {
+    enabled: bool,
+}
+
+impl AccessLog {
+    pub fn new(enabled: bool) -> Self {
+        Self { enabled }
+    }
+
+    pub(super) fn write(
+        self,
+        session: &Session,
+        ctx: &RequestContext,
+        connection: Option<&ConnectionInfo>,
+        error: Option<&Error>,
+    ) {
+        if !self.enabled {
+            return;
+        }
+        let request = session.req_header();
+        let status = session.response_written().map_or(0, |head| head.status.as_u16());
+        let route = ctx.route.as_deref();
+        let cut = error.is_some() && status != 0;
+        info!(
+            target: ACCESS,
+            request = %ctx.id,
+            client.addr = connection.map(|c| tracing::field::display(c.client)),
+            http.request.method = request.method.as_str(),
+            host = ctx.host.as_deref(),
+            path = request.uri.path(),
+            http.response.status_code = status,
+            bytes = session.body_bytes_sent(),
+            elapsed_us = u64::try_from(ctx.started.elapsed().as_micros()).unwrap_or(u64::MAX),
+            http.version = ?request.version,
+            project = route.map(|r| tracing::field::display(&r.revision.project)),
+            http.route = route.map(|r| &*r.pattern),
+            cut,
+            error = ctx.failure.as_deref(),
+            "request"
+        );
+    }
+}

@@ -1,0 +1,41 @@
+//! `RequestContext`: what is known of one request beside its head; and what its head says it is for.
+
+use std::{net::IpAddr, sync::Arc, time::Instant};
+
+use headgate_types::RequestId;
+use pingora_http::RequestHeader;
+
+use crate::snapshot::Route;
+
+#[derive(Debug)]
+pub struct RequestContext {
+    pub id: RequestId,
+    /// The span of this request, child of `parent` (W3C Trace Context §3.2.2.4).
+    pub span: [u8; 8],
+    pub started: Instant,
+    /// Normalised; `None` until a valid one was read.
+    pub host: Option<Box<str>>,
+    pub route: Option<Arc<Route>>,
+    /// Why the answer is an error, for the log.
+    pub failure: Option<String>,
+}
+
+impl RequestContext {
+    pub(super) fn new((id, span): (RequestId, [u8; 8])) -> Self {
+        Self { id, span, started: Instant::now(), host: None, route: None, failure: None }
+    }
+}
+
+/// The host a request is for: the target's authority before the `Host` field (RFC 9112 §3.2.2).
+pub(super) fn host(request: &RequestHeader) -> Option<&str> {
+    match request.uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => request.headers.get(http::header::HOST)?.to_str().ok(),
+    }
+}
+
+/// A request by loopback address is one for `localhost`, so that `http://127.0.0.1:8080` just works.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let digits = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    digits.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}

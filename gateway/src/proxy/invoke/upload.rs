@@ -1,0 +1,169 @@
+//! `Upload`: the request's body on its way from the client to a guest.
+//!
+//! A bounded channel of two chunks couples them: nothing is read from the client while the guest has
+//! not taken what is there, so a slow guest slows its client down instead of filling our memory.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use headgate_executor::{BodyError, RequestBody};
+use http::{StatusCode, Version, header};
+use http_body::{Body, Frame};
+use pingora_error::{Error, ErrorType};
+use pingora_proxy::Session;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep_until},
+};
+
+use crate::policy::Policy;
+
+/// One chunk in hand and one on the way.
+const CHUNKS: usize = 2;
+
+/// A client that sends nothing for so long while it owes a body is gone (C1). The edge bounds the
+/// pace of HTTP/1 bodies; on HTTP/2 this is the only bound.
+const BODY_IDLE: Duration = Duration::from_secs(60);
+
+#[derive(Debug)]
+pub(super) enum Upload {
+    /// Still reading; `left` bytes may follow.
+    Reading { to_guest: mpsc::Sender<Result<Bytes, BodyError>>, left: u64, deadline: Instant },
+    /// The guest dropped its request. The rest is read and thrown away, because a client that is still
+    /// sending may not look at the answer before it is through.
+    Discarding { left: u64, deadline: Instant },
+    /// The body is complete. Only the client's leaving is of interest.
+    Done,
+}
+
+impl Upload {
+    /// Splits a request's body off. A request without one costs no channel.
+    pub(super) async fn begin(
+        session: &mut Session,
+        policy: &Policy,
+    ) -> pingora_error::Result<(Self, RequestBody)> {
+        if session.is_body_empty() {
+            return Ok((Self::Done, RequestBody::empty()));
+        }
+        let length = content_length(session);
+        if expects_continue(session) {
+            session.write_continue_response().await?;
+        }
+        let (to_guest, from_client) = mpsc::channel(CHUNKS);
+        let left = policy.max_body.as_bytes();
+        let body = RequestBody::new(ChannelBody { from_client, length });
+        Ok((Self::Reading { to_guest, left, deadline: Instant::now() + BODY_IDLE }, body))
+    }
+
+    /// Moves one chunk, or waits until there is one. With the body complete it waits for the client to
+    /// leave, and fails then.
+    ///
+    /// May be dropped and called again at any await: a chunk is taken from the session only when there
+    /// is room for it.
+    pub(super) async fn advance(&mut self, session: &mut Session) -> pingora_error::Result<()> {
+        if let Self::Done = self {
+            session.downstream_session.read_body_or_idle(true).await?;
+            return Ok(());
+        }
+        if !self.has_room().await {
+            self.discard();
+            return Ok(());
+        }
+        let (Self::Reading { deadline, .. } | Self::Discarding { deadline, .. }) = self else {
+            return Ok(());
+        };
+        let chunk = tokio::select! {
+            biased;
+            chunk = session.downstream_session.read_request_body() => chunk?,
+            () = sleep_until(*deadline) => return stopped(
+                StatusCode::REQUEST_TIMEOUT, "the client sends no more of its request",
+            ),
+        };
+        match chunk {
+            Some(chunk) => self.take(chunk),
+            None => {
+                *self = Self::Done;
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until the guest can be handed a chunk. False if it will take none.
+    async fn has_room(&self) -> bool {
+        match self {
+            // The permit is given back at once: this is the only sender, so the room stays.
+            Self::Reading { to_guest, .. } => to_guest.reserve().await.is_ok(),
+            Self::Discarding { .. } | Self::Done => true,
+        }
+    }
+
+    fn take(&mut self, chunk: Bytes) -> pingora_error::Result<()> {
+        let (Self::Reading { left, deadline, .. } | Self::Discarding { left, deadline }) = self
+        else {
+            return Ok(());
+        };
+        let Some(rest) = left.checked_sub(chunk.len() as u64) else {
+            return stopped(StatusCode::PAYLOAD_TOO_LARGE, "the request's body is too long");
+        };
+        (*left, *deadline) = (rest, Instant::now() + BODY_IDLE);
+        if let Self::Reading { to_guest, .. } = self
+            && to_guest.try_send(Ok(chunk)).is_err()
+        {
+            self.discard(); // there was room, so the guest has gone
+        }
+        Ok(())
+    }
+
+    /// Nobody wants the rest of the body.
+    pub(super) fn discard(&mut self) {
+        if let Self::Reading { left, deadline, .. } = self {
+            let (left, deadline) = (*left, *deadline);
+            *self = Self::Discarding { left, deadline };
+        }
+    }
+}
+
+fn stopped<T>(status: StatusCode, why: &'static str) -> pingora_error::Result<T> {
+    Error::e_explain(ErrorType::HTTPStatus(status.as_u16()), why)
+}
+
+fn content_length(session: &Session) -> Option<u64> {
+    session.req_header().headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// RFC 9110 §10.1.1: only HTTP/1.1 clients may be answered 100; h2 does it by itself.
+fn expects_continue(session: &Session) -> bool {
+    let request = session.req_header();
+    request.version == Version::HTTP_11
+        && request
+            .headers
+            .get(header::EXPECT)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// The guest's end of the channel.
+struct ChannelBody {
+    from_client: mpsc::Receiver<Result<Bytes, BodyError>>,
+    length: Option<u64>,
+}
+
+impl Body for ChannelBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let received = self.get_mut().from_client.poll_recv(cx);
+        received.map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.length.map_or_else(http_body::SizeHint::default, http_body::SizeHint::with_exact)
+    }
+}

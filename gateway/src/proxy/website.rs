@@ -1,0 +1,73 @@
+//! A website's answer: the site's table says what, the blob cache has it.
+
+use headgate_website::{Body, Site, SiteAnswer, SiteRequest};
+use pingora_error::{Error, ErrorType};
+use pingora_proxy::Session;
+
+use super::{RequestContext, respond};
+use crate::blob_cache::{BlobCache, Content};
+
+type Written = pingora_error::Result<()>;
+
+pub(super) async fn serve(
+    session: &mut Session,
+    ctx: &mut RequestContext,
+    site: &Site,
+    path: &str,
+    blobs: &BlobCache,
+) -> Written {
+    let request = session.req_header();
+    let answer = site.answer(SiteRequest {
+        method: &request.method,
+        path,
+        full_path: request.uri.path(),
+        query: request.uri.query(),
+        headers: &request.headers,
+    });
+    let SiteAnswer { status, headers, body } = answer;
+    let mut head = respond::head(ctx, status, headers.len());
+    for (name, value) in &headers {
+        head.append_header(name, value)?;
+    }
+    match body {
+        Body::Empty => {
+            session.write_response_header(head, true).await?;
+            session.write_response_body(None, true).await
+        }
+        Body::Text(text) => {
+            session.write_response_header(head, false).await?;
+            session.write_response_body(Some(text), true).await
+        }
+        Body::Blob { digest, size, range } => {
+            let content = blobs.content(digest, size).await.map_err(lost)?;
+            session.write_response_header(head, false).await?;
+            match content {
+                Content::Whole(bytes) => {
+                    let range = usize::try_from(range.start).unwrap_or(usize::MAX)
+                        ..usize::try_from(range.end).unwrap_or(usize::MAX);
+                    session.write_response_body(Some(bytes.slice(range)), true).await
+                }
+                Content::Stream(mut blob) => {
+                    let mut at = range.start;
+                    while at < range.end {
+                        let chunk = blob.read_at(at, range.end - at).await.map_err(lost)?;
+                        if chunk.is_empty() {
+                            return Err(Error::explain(
+                                ErrorType::InternalError,
+                                "a site's file shrank",
+                            ));
+                        }
+                        at += chunk.len() as u64;
+                        session.write_response_body(Some(chunk), at == range.end).await?;
+                    }
+                    Ok(())
+                }
+            }
+        }
+    }
+}
+
+/// A blob that a served manifest names must be there: the store is damaged, and somebody must act.
+fn lost(error: impl std::error::Error + Send + Sync + 'static) -> Box<Error> {
+    Error::because(ErrorType::InternalError, "reading a site's file", error)
+}

@@ -1,0 +1,113 @@
+//! `StatusBoard`: how each followed project stands, for `headgate status`, `/readyz` and the dev error page.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use headgate_project::Diagnostics;
+use headgate_types::{Branch, Commit, ProjectName, Timestamp};
+use tokio::sync::Notify;
+
+/// The last thing known of every followed project. Written by the followers, read by admin.
+#[derive(Debug, Default)]
+pub struct StatusBoard {
+    projects: Mutex<BTreeMap<(ProjectName, Branch), ProjectStatus>>,
+    changed: Notify,
+}
+
+#[derive(Debug, Clone)]
+pub struct ProjectStatus {
+    pub project: ProjectName,
+    pub branch: Branch,
+    /// Where it comes from, without credentials.
+    pub source: String,
+    pub serving: Option<Serving>,
+    pub latest: Latest,
+}
+
+#[derive(Debug, Clone)]
+pub struct Serving {
+    pub commit: Commit,
+    pub accepted_at: Timestamp,
+    pub functions: usize,
+    pub websites: usize,
+}
+
+/// What became of the newest revision that was seen.
+#[derive(Debug, Clone)]
+pub enum Latest {
+    /// Nothing was seen yet.
+    Waiting,
+    Deploying {
+        commit: Commit,
+    },
+    /// It is the one being served; its warnings, if any.
+    Served {
+        diagnostics: Arc<Diagnostics>,
+    },
+    Refused {
+        commit: Commit,
+        diagnostics: Arc<Diagnostics>,
+    },
+    /// The source or this node failed, not the project.
+    Failed {
+        error: String,
+    },
+}
+
+impl StatusBoard {
+    pub fn all(&self) -> Vec<ProjectStatus> {
+        self.lock().values().cloned().collect()
+    }
+
+    /// Puts a project on the board, keeping what is known of it.
+    pub fn follow(&self, project: &ProjectName, branch: &Branch, source: String) {
+        self.lock().entry((project.clone(), branch.clone())).or_insert_with(|| ProjectStatus {
+            project: project.clone(),
+            branch: branch.clone(),
+            source,
+            serving: None,
+            latest: Latest::Waiting,
+        });
+    }
+
+    pub fn update(
+        &self,
+        project: &ProjectName,
+        branch: &Branch,
+        change: impl FnOnce(&mut ProjectStatus),
+    ) {
+        if let Some(status) = self.lock().get_mut(&(project.clone(), branch.clone())) {
+            change(status);
+        }
+        self.changed.notify_waiters();
+    }
+
+    /// Takes what is no longer followed off the board.
+    pub fn retain(&self, followed: impl Fn(&ProjectName, &Branch) -> bool) {
+        self.lock().retain(|(project, branch), _| followed(project, branch));
+        self.changed.notify_waiters();
+    }
+
+    /// Waits until every followed project had its first answer, good or bad.
+    pub async fn settled(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.is_settled() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn is_settled(&self) -> bool {
+        self.lock().values().all(|s| {
+            s.serving.is_some() || !matches!(s.latest, Latest::Waiting | Latest::Deploying { .. })
+        })
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<(ProjectName, Branch), ProjectStatus>> {
+        self.projects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,59 @@
+//! `Urls`: addresses a person can open, made of what is bound and what is served.
+
+use std::net::SocketAddr;
+
+use headgate_types::HostPattern;
+
+use crate::{manifest::Manifest, snapshot::Aliases};
+
+/// Where this node is reached, as seen by a browser on the same machine.
+#[derive(Debug, Clone)]
+pub struct Urls {
+    http: Option<u16>,
+    https: Option<u16>,
+    aliases: Aliases,
+}
+
+impl Urls {
+    pub fn new(http: &[SocketAddr], https: &[SocketAddr], aliases: Aliases) -> Self {
+        let port = |addresses: &[SocketAddr]| addresses.first().map(SocketAddr::port);
+        Self { http: port(http), https: port(https), aliases }
+    }
+
+    /// The bases under which any project is reached, the plain one first because it needs no trust.
+    pub fn bases(&self) -> Vec<String> {
+        match self.aliases {
+            Aliases::Localhost => self.of_host("localhost"),
+            Aliases::None => Vec::new(),
+        }
+    }
+
+    /// Where to look at a revision: under each of its hosts, or under `localhost` and the names below it.
+    pub fn of(&self, manifest: &Manifest) -> Vec<String> {
+        let mut urls = self.bases();
+        for domain in &manifest.domains {
+            match (self.aliases, &domain.host) {
+                (Aliases::Localhost, _) => {
+                    urls.extend(self.of_host(&format!("{}.localhost", domain.name)));
+                }
+                (Aliases::None, HostPattern::Exact(name)) => {
+                    urls.extend(self.of_host(name.as_str()))
+                }
+                (Aliases::None, HostPattern::Wildcard(_)) => {}
+            }
+        }
+        urls
+    }
+
+    fn of_host(&self, host: &str) -> Vec<String> {
+        let http = self.http.map(|port| match port {
+            80 => format!("http://{host}/"),
+            port => format!("http://{host}:{port}/"),
+        });
+        let https = self.https.map(|port| match port {
+            443 => format!("https://{host}/"),
+            port => format!("https://{host}:{port}/"),
+        });
+        http.into_iter().chain(https).collect()
+    }
+}

@@ -1,0 +1,426 @@
+//! The real binary, as a person and a script meet it: help, exit codes, output, errors.
+//!
+//! What `dev` and `run` serve over HTTP is told in the stories of `headgate-tests`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::{
+    fs,
+    io::{self, BufRead, BufReader, Read},
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
+
+use headgate::{
+    admin::{AdminListener, AdminState, Phase, RouteKind, RouteRow, SnapshotView},
+    log_hub::{LogLine, LogStream},
+    node_config::AdminConfig,
+};
+use headgate_types::{Branch, Generation, MethodSet, Timestamp};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+/// The slowest command compiles a few guests in a debug build on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(300);
+
+/// A home of its own for each test, so that none meets the user's files or another test's.
+struct Home(tempfile::TempDir);
+
+impl Home {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_headgate"));
+        command
+            .args(arguments)
+            .current_dir(self.path())
+            .env_clear()
+            .env("HOME", self.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Ended {
+        finish(self.command(arguments).spawn().unwrap())
+    }
+}
+
+/// What a command left behind.
+#[derive(Debug)]
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+impl Ended {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// Waits for the end; a command that hangs is killed, which fails the test.
+fn finish(child: Child) -> Ended {
+    let pid = Pid::from_child(&child);
+    let (done, ended) = mpsc::sync_channel::<()>(1);
+    let watchdog = thread::spawn(move || {
+        if ended.recv_timeout(DEADLINE) == Err(mpsc::RecvTimeoutError::Timeout) {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+    });
+    let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    drop(done);
+    watchdog.join().unwrap();
+    Ended {
+        code: status.code(),
+        stdout: String::from_utf8(stdout).unwrap(),
+        stderr: String::from_utf8(stderr).unwrap(),
+    }
+}
+
+fn fixture(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures").join(name);
+    folder.canonicalize().unwrap().to_str().unwrap().to_owned()
+}
+
+const COMMANDS: [&str; 8] =
+    ["dev", "run", "check", "status", "routes", "logs", "explain", "completions"];
+
+#[test]
+fn help_lists_every_command_with_its_purpose() {
+    let help = Home::new().run(&["--help"]);
+    assert_eq!(help.code, Some(0));
+    let places: Vec<_> = COMMANDS
+        .iter()
+        .map(|command| {
+            let line = help.stdout.lines().position(|line| {
+                line.strip_prefix("  ").is_some_and(|l| l.split(' ').next() == Some(command))
+            });
+            line.unwrap_or_else(|| panic!("{command} is missing: {}", help.stdout))
+        })
+        .collect();
+    assert!(places.is_sorted(), "in the order of use");
+    assert!(help.stdout.contains("Exit codes:"));
+}
+
+#[test]
+fn every_command_teaches_by_example() {
+    let home = Home::new();
+    for command in COMMANDS {
+        let help = home.run(&[command, "--help"]);
+        assert_eq!(help.code, Some(0), "{command}");
+        assert!(
+            help.stdout.contains(&format!("  headgate {command}")),
+            "{command}: {}",
+            help.stdout
+        );
+        let longest = help.stdout.lines().map(|line| line.chars().count()).max();
+        assert!(longest <= Some(100), "{command} has lines of {longest:?} characters");
+    }
+}
+
+#[test]
+fn version_is_the_packages() {
+    let version = Home::new().run(&["--version"]);
+    assert_eq!(version.code, Some(0));
+    assert_eq!(version.stdout, format!("headgate {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn a_wrong_command_line_exits_with_2_and_says_what_was_meant() {
+    let home = Home::new();
+    let typo = home.run(&["chekc"]);
+    assert_eq!(typo.code, Some(2));
+    assert!(typo.stderr.contains("check"), "{}", typo.stderr);
+    assert_eq!(typo.stdout, "");
+    assert_eq!(home.run(&[]).code, Some(2));
+    let address = home.run(&["dev", "--http", "localhost"]);
+    assert_eq!(address.code, Some(2));
+    assert!(address.stderr.contains("such as 127.0.0.1:8080"), "{}", address.stderr);
+    let variable = home.command(&["dev"]).env("HEADGATE_HTTPS", "nonsense").spawn().unwrap();
+    let variable = finish(variable);
+    assert_eq!(variable.code, Some(2));
+    assert!(variable.stderr.contains("nonsense"), "{}", variable.stderr);
+}
+
+#[test]
+fn check_passes_a_good_project_and_a_plain_site_and_writes_nothing() {
+    let home = Home::new();
+    for name in ["shop", "site"] {
+        let check = home.run(&["check", &fixture(name)]);
+        assert_eq!(check.code, Some(0), "{name}: {check:?}");
+        assert_eq!(check.stderr, "", "{name}");
+    }
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn check_shows_every_problem_with_its_place_and_exits_with_1() {
+    let check = Home::new().run(&["check", &fixture("broken")]);
+    assert_eq!(check.code, Some(1));
+    assert!(check.stdout.contains("functions/undefined_domain.yaml:7:11"), "{}", check.stdout);
+    assert!(check.stdout.contains("functions/bad_duration.yaml:10:12"), "{}", check.stdout);
+    let summary = check.stdout.trim_end().lines().last().unwrap();
+    assert!(summary.contains(" errors"), "{summary}");
+    assert!(!check.stdout.contains('\x1b'), "no colours into a pipe");
+}
+
+#[test]
+fn check_speaks_json() {
+    let home = Home::new();
+    let broken = home.run(&["check", &fixture("broken"), "--output", "json"]);
+    assert_eq!(broken.code, Some(1));
+    let json = broken.json();
+    let diagnostics = json["diagnostics"].as_array().unwrap();
+    let errors = diagnostics.iter().filter(|d| d["severity"] == "error").count();
+    assert!(errors > 1);
+    assert_eq!(json["errors"], errors);
+    assert!(diagnostics.iter().all(|d| d["code"].is_string() && d["message"].is_string()));
+    let good = home.run(&["--output", "json", "check", &fixture("site")]);
+    assert_eq!(good.json()["errors"], 0);
+}
+
+#[test]
+fn check_of_no_folder_is_an_error_on_stderr() {
+    let check = Home::new().run(&["check", "nowhere"]);
+    assert_eq!((check.code, check.stdout.as_str()), (Some(1), ""));
+    assert!(
+        check.stderr.starts_with("error: cannot open the project folder nowhere\n"),
+        "{check:?}"
+    );
+    assert!(check.stderr.contains("  because: "), "{check:?}");
+}
+
+#[test]
+fn a_bad_node_yaml_is_refused_with_places_and_help() {
+    let home = Home::new();
+    let file = home.path().join("node.yaml");
+    fs::write(&file, "version: 1\nhttp: ['localhost:80']\nadmin:\n  listen: 0.0.0.0:1\n").unwrap();
+    let run = home.run(&["run", "--config", "node.yaml"]);
+    assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+    assert!(run.stderr.contains("node.yaml:2:8: `localhost:80` is not an address"), "{run:?}");
+    assert!(run.stderr.contains("node.yaml:4:11: `0.0.0.0:1` is not a loopback"), "{run:?}");
+    fs::write(&file, "projets: []\n").unwrap();
+    let run = finish(home.command(&["run"]).env("HEADGATE_CONFIG", &file).spawn().unwrap());
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("did you mean `projects`?"), "{run:?}");
+}
+
+#[test]
+fn a_missing_node_yaml_says_how_to_get_one() {
+    let run = Home::new().run(&["run", "--config", "nowhere.yaml"]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.starts_with("error: cannot read nowhere.yaml\n"), "{run:?}");
+    assert!(run.stderr.contains("headgate run --help"), "{run:?}");
+}
+
+#[test]
+fn data_commands_without_a_node_say_how_to_start_one() {
+    let home = Home::new();
+    let socket = home.path().join("admin.sock");
+    for command in ["status", "routes", "logs"] {
+        let asked = home.run(&[command, "--socket", socket.to_str().unwrap()]);
+        assert_eq!((asked.code, asked.stdout.as_str()), (Some(1), ""), "{command}");
+        assert!(asked.stderr.contains("no headgate is running at"), "{command}: {asked:?}");
+        assert!(asked.stderr.contains("`headgate dev`"), "{command}: {asked:?}");
+    }
+}
+
+#[test]
+fn explain_knows_its_codes_and_guesses_at_others() {
+    let home = Home::new();
+    let known = home.run(&["explain", "unknown-key"]);
+    assert_eq!(known.code, Some(0));
+    assert!(known.stdout.starts_with("unknown-key\n\n"), "{known:?}");
+    let unknown = home.run(&["explain", "unkown-key"]);
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(1), ""));
+    assert!(unknown.stderr.contains("did you mean `unknown-key`?"), "{unknown:?}");
+    let json = home.run(&["explain", "unknown-key", "--output", "json"]).json();
+    assert_eq!(json["code"], "unknown-key");
+    for code in home.run(&["explain"]).stdout.lines() {
+        assert_eq!(home.run(&["explain", code]).code, Some(0), "{code}");
+    }
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    let home = Home::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = home.run(&["completions", shell]);
+        assert_eq!(script.code, Some(0), "{shell}");
+        assert!(script.stdout.contains("routes"), "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_that_went_away_is_no_error() {
+    let home = Home::new();
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let ended = finish(home.command(&["completions", "bash"]).stdout(writer).spawn().unwrap());
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+}
+
+/// A node's admin socket, answered by this process.
+struct Node {
+    home: Home,
+    state: AdminState,
+    _runtime: tokio::runtime::Runtime,
+}
+
+struct View;
+
+impl SnapshotView for View {
+    fn generation(&self) -> Generation {
+        Generation(3)
+    }
+
+    fn routes(&self) -> Vec<RouteRow> {
+        vec![RouteRow {
+            host: "shop.localhost".into(),
+            path: "/users/{id}".into(),
+            methods: MethodSet::GET_HEAD,
+            kind: RouteKind::Function,
+            name: "users".into(),
+            project: "shop".parse().unwrap(),
+            application: None,
+        }]
+    }
+}
+
+impl Node {
+    fn start() -> Self {
+        let home = Home::new();
+        let config = AdminConfig { socket: home.path().join("admin.sock"), listen: None };
+        let state = AdminState {
+            board: Arc::default(),
+            registry: Arc::default(),
+            logs: Arc::default(),
+            view: Arc::new(View),
+            readiness: Arc::default(),
+        };
+        state.board.follow(&"shop".parse().unwrap(), &Branch::new("main"), "/srv/shop".into());
+        state.readiness.set(Phase::Ready);
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let listener = runtime.block_on(async { AdminListener::bind(&config).unwrap() });
+        runtime.spawn(listener.serve(state.clone(), CancellationToken::new()));
+        Self { home, state, _runtime: runtime }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.home.path().join("admin.sock")
+    }
+
+    fn ask(&self, arguments: &[&str]) -> Ended {
+        let mut command = self.home.command(arguments);
+        finish(command.env("HEADGATE_SOCKET", self.socket()).spawn().unwrap())
+    }
+
+    fn log(&self, text: &str) {
+        self.state.logs.publish(LogLine {
+            time: Timestamp::from_millis(0),
+            project: "shop".parse().unwrap(),
+            application: None,
+            function: Some("hello".into()),
+            request_id: None,
+            stream: LogStream::Stdout,
+            text: text.into(),
+        });
+    }
+}
+
+#[test]
+fn status_and_routes_are_tables_or_json() {
+    let node = Node::start();
+    let status = node.ask(&["status"]);
+    assert_eq!(status.code, Some(0));
+    assert!(status.stdout.contains("· ready · generation 3 · 1 route\n"), "{status:?}");
+    assert!(status.stdout.contains("shop     main    waiting"), "{status:?}");
+    let json = node.ask(&["status", "--output", "json"]).json();
+    assert_eq!((&json["phase"], &json["generation"]), (&"ready".into(), &3.into()));
+    assert_eq!(json["projects"][0]["state"], "waiting");
+    let routes = node.ask(&["routes"]);
+    assert!(routes.stdout.contains("shop.localhost  /users/{id}  GET, HEAD  function users  shop"));
+    let json = node.ask(&["routes", "--output", "json"]).json();
+    assert_eq!((&json[0]["kind"], &json[0]["name"]), (&"function".into(), &"users".into()));
+}
+
+#[test]
+fn logs_are_shown_and_followed() {
+    let node = Node::start();
+    node.log("first");
+    assert_eq!(node.ask(&["logs"]).stdout, "00:00:00.000Z shop/hello first\n");
+    assert_eq!(node.ask(&["logs", "--project", "blog"]).stdout, "");
+    let mut command = node.home.command(&["logs", "-f", "--output", "json"]);
+    let mut child = command.env("HEADGATE_SOCKET", node.socket()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    for text in ["first", "second"] {
+        let line: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        assert_eq!(line["text"], text);
+        node.log("second");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+fn a_taken_port_is_named_with_a_way_out() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let site = fixture("site");
+    let dev = Home::new().run(&["dev", &site, "--http", &address, "--https", "127.0.0.1:0"]);
+    assert_eq!((dev.code, dev.stdout.as_str()), (Some(1), ""));
+    assert!(dev.stderr.contains(&address), "{dev:?}");
+    assert!(dev.stderr.contains("port 0 picks a free one"), "{dev:?}");
+}
+
+#[test]
+fn dev_announces_its_addresses_answers_status_and_stops_on_sigterm() {
+    let home = Home::new();
+    let site = fixture("site");
+    let flags = ["--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--output", "json"];
+    let mut child = home.command(&[&["dev", &site], &flags[..]].concat()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let ready = event(&mut stdout, "ready");
+    for key in ["http", "https"] {
+        let address: std::net::SocketAddr = ready[key][0].as_str().unwrap().parse().unwrap();
+        assert_ne!(address.port(), 0);
+    }
+    // The dev node of a folder is found from inside it.
+    let status = home.command(&["status", "--output", "json"]).current_dir(&site).spawn().unwrap();
+    assert_eq!(finish(status).json()["phase"], "ready");
+    let second = home.run(&[&["dev", &site], &flags[..]].concat());
+    assert_eq!(second.code, Some(1));
+    assert!(second.stderr.contains("another headgate"), "{second:?}");
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    event(&mut stdout, "stopped");
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(finish(child).code, Some(0), "{rest}");
+}
+
+/// Reads events up to the one called `name`.
+fn event(stdout: &mut impl BufRead, name: &str) -> Value {
+    let mut seen = String::new();
+    loop {
+        let mut line = String::new();
+        assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "ended before `{name}`: {seen}");
+        let value: Value = serde_json::from_str(&line).unwrap();
+        if value["event"] == name {
+            return value;
+        }
+        seen.push_str(&line);
+    }
+}

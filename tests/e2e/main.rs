@@ -1,0 +1,13 @@
+//! Stories over the real binary: each file shows what its name says.
+
+mod a_host_belongs_to_one_project;
+mod admin_tells;
+mod certificates;
+mod dev_reloads;
+mod dev_serves_the_shop;
+mod drain;
+mod hostile_guests_hurt_only_themselves;
+mod limits_hold;
+mod run_follows_a_branch;
+mod state_survives_kill;
+mod websites_are_cached;

@@ -1,0 +1,41 @@
+//! The harness of the stories in `tests/e2e`: nodes, repositories, projects and clients, all of them real.
+//!
+//! ```text
+//! Project | GitRepo ──► TestNode (the binary, in folders of its own) ◄── Client | Raw | the command line
+//! ```
+//!
+//! Every helper panics when what it was asked for does not happen: that is a failed test, and the panic
+//! says what was seen. Nothing sleeps; whatever takes time is waited for with a deadline, [`PATIENCE`],
+//! which is far above what is expected so that a busy machine does not fail a test.
+
+mod client;
+mod events;
+mod eventually;
+mod git;
+mod home;
+mod log;
+mod metrics;
+mod natives;
+mod node;
+mod project;
+mod raw;
+
+use std::{path::PathBuf, time::Duration};
+
+pub use self::{
+    client::{Answer, Body, Client, Protocol, Stream, body, empty},
+    eventually::eventually,
+    git::GitRepo,
+    metrics::Metrics,
+    node::TestNode,
+    project::{Project, fixture, guest},
+    raw::Raw,
+};
+
+/// How long a test waits for what must happen.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The folder of this package.
+fn tests() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
