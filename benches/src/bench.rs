@@ -2,12 +2,12 @@
 
 use std::{
     ffi::OsStr,
+    fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    thread,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
 
 use crate::measure::Samples;
@@ -37,13 +37,12 @@ pub enum On {
 }
 
 /// Lists in the words of `taskset -c`.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 struct Cores {
+    server: String,
+    client: String,
     all: String,
 }
-
-const SERVER_CORE: &str = "0";
-const CLIENT_CORE: &str = "1";
 
 impl Bench {
     /// Keeps this process, which is a client too, on the client's core; call it before any thread starts.
@@ -51,16 +50,13 @@ impl Bench {
         let scratch = TempDir::with_prefix("headgate-bench-").context("making a folder")?;
         let cores = pinnable_cores();
         let bench = Self { seconds, rounds, quick, cores, scratch };
-        if bench.cores.is_some() {
+        if let Some(cores) = &bench.cores {
             let pid = std::process::id().to_string();
             let pin = Command::new("taskset")
-                .args(["-pc", CLIENT_CORE, &pid])
+                .args(["-pc", &cores.client, &pid])
                 .stdout(Stdio::null())
                 .status();
-            anyhow::ensure!(
-                pin.context("taskset")?.success(),
-                "taskset refused core {CLIENT_CORE}"
-            );
+            ensure!(pin.context("running taskset")?.success(), "taskset refused {cores:?}");
         }
         Ok(bench)
     }
@@ -74,8 +70,8 @@ impl Bench {
     pub fn command(&self, on: On, program: impl AsRef<OsStr>) -> Command {
         let Some(cores) = &self.cores else { return Command::new(program) };
         let list = match on {
-            On::Server => SERVER_CORE,
-            On::Client => CLIENT_CORE,
+            On::Server => &cores.server,
+            On::Client => &cores.client,
             On::All => &cores.all,
         };
         let mut command = Command::new("taskset");
@@ -146,9 +142,22 @@ impl std::fmt::Debug for Contender<'_> {
 }
 
 fn pinnable_cores() -> Option<Cores> {
-    let count = thread::available_parallelism().ok()?.get();
-    let taskset = binary_exists("taskset");
-    (count >= 2 && taskset).then(|| Cores { all: format!("0-{}", count - 1) })
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?.trim();
+    binary_exists("taskset").then(|| Cores::of(allowed))?
+}
+
+impl Cores {
+    /// The first two of a list such as `0-3,8`; none if there is only one.
+    fn of(allowed: &str) -> Option<Self> {
+        let mut cores = allowed.split(',').flat_map(|range| {
+            let (first, last) = range.split_once('-').unwrap_or((range, range));
+            let number = |text: &str| text.parse::<u32>().ok();
+            number(first).zip(number(last)).map_or(0..0, |(first, last)| first..last + 1)
+        });
+        let (server, client) = (cores.next()?.to_string(), cores.next()?.to_string());
+        Some(Self { server, client, all: allowed.to_owned() })
+    }
 }
 
 /// Whether a shell would find this program.
@@ -161,6 +170,18 @@ pub fn binary_exists(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn server_and_client_get_the_first_cores_of_those_allowed() {
+        let cores = |server: &str, client: &str, all: &str| Cores {
+            server: server.to_owned(),
+            client: client.to_owned(),
+            all: all.to_owned(),
+        };
+        assert_eq!(Cores::of("0-3,8"), Some(cores("0", "1", "0-3,8")));
+        assert_eq!(Cores::of("2,5"), Some(cores("2", "5", "2,5")));
+        assert_eq!(Cores::of("7"), None);
+    }
 
     #[test]
     fn contenders_take_turns_back_and_forth() {

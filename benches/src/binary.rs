@@ -29,7 +29,7 @@ pub fn bring_up_to_date() -> anyhow::Result<()> {
     let Some(cargo) = env::var_os("CARGO") else { return Ok(()) };
     let mut build = Command::new(cargo);
     // The whole workspace, so that features are unified as everywhere else.
-    build.args(["build", "--workspace", "--bins", "--quiet"]).current_dir(workspace());
+    build.args(["build", "--workspace", "--bins"]).current_dir(workspace());
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }

@@ -49,6 +49,7 @@ impl Child {
             Stderr::Nowhere => Stdio::null(),
         };
         let mut process = command
+            .env_remove("RUST_BACKTRACE") // it would push the message out of the lines shown
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(complaints)

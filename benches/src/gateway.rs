@@ -40,6 +40,8 @@ pub const QUIET: Options = Options { on: On::Server, access_log: false };
 
 /// A thousand functions compile, or one of thirteen megabytes, in a build without optimisation too.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// A change is live long before.
+const DEPLOY_PATIENCE: Duration = Duration::from_secs(60);
 
 impl Gateway {
     /// `headgate run`, serving the folder of `project` and keeping state in `state`.
@@ -77,7 +79,7 @@ impl Gateway {
     fn ready(spawn: impl FnOnce() -> anyhow::Result<Child>) -> anyhow::Result<Self> {
         let start = Instant::now();
         let child = spawn()?;
-        let ready = await_event(&child, "ready")?;
+        let ready = await_event(&child, "ready", PATIENCE)?;
         let address = |key: &str| {
             let first = ready[key][0].as_str().with_context(|| format!("no `{key}` in {ready}"))?;
             first.parse().with_context(|| format!("`{first}` in {ready}"))
@@ -92,7 +94,7 @@ impl Gateway {
 
     /// Waits until a revision is served that was not before.
     pub fn await_deployed(&self) -> anyhow::Result<Value> {
-        await_event(&self.child, "deployed")
+        await_event(&self.child, "deployed", DEPLOY_PATIENCE)
     }
 
     pub fn target(&self, path: impl Into<String>) -> Target {
@@ -129,8 +131,8 @@ fn node_yaml(project: &Project, state: &Path, options: Options) -> String {
 }
 
 /// Reads one JSON object a line until the event comes.
-fn await_event(child: &Child, wanted: &str) -> anyhow::Result<Value> {
-    let deadline = Instant::now() + PATIENCE;
+fn await_event(child: &Child, wanted: &str, patience: Duration) -> anyhow::Result<Value> {
+    let deadline = Instant::now() + patience;
     loop {
         let line = child.line(deadline.saturating_duration_since(Instant::now()))?;
         let event: Value =

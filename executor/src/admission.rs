@@ -90,23 +90,23 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// An admitted request: holds its slots, and is counted when it ends, however it ends.
+/// A request from its arrival on: collects its slots, and is counted once when it ends, however it ends.
 #[derive(Debug)]
 pub(crate) struct Flight {
     outcome: Outcome,
     metrics: Arc<Metrics>,
-    _function: OwnedSemaphorePermit,
-    _pool: OwnedSemaphorePermit,
+    slots: Option<[OwnedSemaphorePermit; 2]>,
 }
 
 impl Flight {
-    pub(crate) fn new(
-        metrics: Arc<Metrics>,
-        function: OwnedSemaphorePermit,
-        pool: OwnedSemaphorePermit,
-    ) -> Self {
-        metrics.in_flight.inc();
-        Self { outcome: Outcome::Cancelled, metrics, _function: function, _pool: pool }
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        Self { outcome: Outcome::Cancelled, metrics, slots: None }
+    }
+
+    /// Admitted: keeps the function's slot and the pool's.
+    pub(crate) fn admitted(&mut self, slots: [OwnedSemaphorePermit; 2]) {
+        self.metrics.in_flight.inc();
+        self.slots = Some(slots);
     }
 
     /// How it ended, as far as is known. The last word counts.
@@ -121,7 +121,9 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        self.metrics.in_flight.dec();
+        if self.slots.is_some() {
+            self.metrics.in_flight.dec();
+        }
         self.metrics.invocation(self.outcome);
     }
 }

@@ -73,7 +73,8 @@ pub(crate) fn component(
         let exports = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
         return Err(CompileError::NoHandler { exports });
     }
-    component::entry(linker, component).map_err(|error| CompileError::Incompatible(error.into()))?;
+    component::entry(linker, component)
+        .map_err(|error| CompileError::Incompatible(error.into()))?;
     let (entries, unserved) = (Vec::new(), Vec::new());
     Ok(Compiled { kind: GuestKind::Component, entries, unserved, fresh })
 }
@@ -194,9 +195,8 @@ const KNOWN_MODULES: [&str; 4] = ["taubyte/smartops", "functions/", "libraries/"
 
 /// `(i32, i32) -> i32`
 fn signature(ty: &FuncType) -> String {
-    let list = |types: Vec<ValType>| {
-        types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    };
+    let list =
+        |types: Vec<ValType>| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let results = list(ty.results().collect());
     let results = if results.is_empty() { "()" } else { &results };
     format!("({}) -> {results}", list(ty.params().collect()))

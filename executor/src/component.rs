@@ -9,9 +9,9 @@ use http::{HeaderName, HeaderValue, header, uri};
 use tokio::sync::oneshot;
 use wasmtime::{
     Engine, Store,
-    component::{Linker, ResourceTable},
+    component::{HasData, Linker, ResourceTable},
 };
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, p2::bindings::io};
 use wasmtime_wasi_http::{
     Error as WasiError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
     WasiHttpView,
@@ -24,6 +24,7 @@ use crate::{
     config::Config,
     defaults,
     error::{Failure, InvokeError},
+    function::FunctionSpec,
     invocation::HttpInvocation,
     limits::Limits,
     log::{GuestStream, Output},
@@ -37,7 +38,9 @@ const PARAM_PREFIX: &str = "x-headgate-param-";
 /// What a component's store holds.
 pub(crate) struct State {
     table: ResourceTable,
-    wasi: WasiCtx,
+    /// Made when the guest first asks for more than HTTP.
+    wasi: Option<Box<WasiCtx>>,
+    function: Arc<FunctionSpec>,
     http: WasiHttpCtx,
     hooks: Hooks,
     limits: Limits,
@@ -48,8 +51,21 @@ pub(crate) struct State {
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    // Streams need the table alone: with these, a guest that only speaks HTTP never makes a WASI context.
+    linker.allow_shadowing(true);
+    io::error::add_to_linker::<State, HasTable>(&mut linker, State::table)?;
+    io::poll::add_to_linker::<State, HasTable>(&mut linker, State::table)?;
+    io::streams::add_to_linker::<State, HasTable>(&mut linker, State::table)?;
+    linker.allow_shadowing(false);
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     Ok(linker)
+}
+
+/// Access to a store's host objects, as wasmtime's bindings want it named.
+struct HasTable;
+
+impl HasData for HasTable {
+    type Data<'a> = &'a mut ResourceTable;
 }
 
 /// Prepares a request; the guest runs when the future is polled.
@@ -107,11 +123,8 @@ fn prepare(http: HttpInvocation) -> Result<http::Request<RequestBody>, InvokeErr
             .map_err(|_| InvokeError::Request { reason: "its host is not valid" })?;
     }
     let headers = request.headers_mut();
-    let forged: Vec<HeaderName> = headers
-        .keys()
-        .filter(|name| name.as_str().starts_with(PARAM_PREFIX))
-        .cloned()
-        .collect();
+    let forged: Vec<HeaderName> =
+        headers.keys().filter(|name| name.as_str().starts_with(PARAM_PREFIX)).cloned().collect();
     for name in forged {
         headers.remove(name);
     }
@@ -133,12 +146,17 @@ impl State {
         http.set_field_size_limit(field_limit(&context.config));
         Self {
             table,
-            wasi: wasi(&context.output, &context.function.variables),
+            wasi: None,
+            function: context.function.clone(),
             http,
             hooks: Hooks { output: context.output.clone(), told: false },
             limits: Limits::new(context),
             deadline: context.deadline,
         }
+    }
+
+    fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
     }
 }
 
@@ -148,14 +166,7 @@ fn field_limit(config: &Config) -> usize {
 }
 
 /// What WASI shows a guest: its variables and its log, and nothing of this machine but clocks and randomness.
-pub(crate) fn wasi(output: &Output, variables: &[(String, String)]) -> WasiCtx {
-    wasi_builder(output, variables).build()
-}
-
-pub(crate) fn wasi_builder(
-    output: &Output,
-    variables: &[(String, String)],
-) -> wasmtime_wasi::WasiCtxBuilder {
+pub(crate) fn wasi(output: &Output, variables: &[(String, String)]) -> WasiCtxBuilder {
     let mut builder = WasiCtx::builder();
     builder
         .envs(variables)
@@ -170,7 +181,10 @@ pub(crate) fn wasi_builder(
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        let (output, function) = (&self.hooks.output, &self.function);
+        let wasi =
+            self.wasi.get_or_insert_with(|| Box::new(wasi(output, &function.variables).build()));
+        WasiCtxView { ctx: wasi, table: &mut self.table }
     }
 }
 
@@ -198,7 +212,8 @@ impl WasiHttpHooks for Hooks {
     ) -> Pending<(http::Response<WasiBody>, Pending<()>)> {
         if !std::mem::replace(&mut self.told, true) {
             let host = request.uri().host().unwrap_or_default();
-            self.output.host(&format!("a request to `{host}` was denied: guests cannot call out yet"));
+            self.output
+                .host(&format!("a request to `{host}` was denied: guests cannot call out yet"));
         }
         Box::new(std::future::ready(Err(WasiError::HttpRequestDenied)))
     }

@@ -23,8 +23,8 @@ use wasmtime::{
 };
 use wasmtime_wasi::{I32Exit, p1::WasiP1Ctx};
 
-pub(crate) use self::sdk_table::is_unserved;
 use self::event::Event;
+pub(crate) use self::sdk_table::is_unserved;
 use crate::{
     artefact::Opened,
     body::RequestBody,
@@ -182,11 +182,7 @@ pub(crate) fn start(
     Ok((guest, head))
 }
 
-async fn run(
-    opened: &Opened,
-    entry: EntryPoint,
-    store: &mut Store<State>,
-) -> wasmtime::Result<()> {
+async fn run(opened: &Opened, entry: EntryPoint, store: &mut Store<State>) -> wasmtime::Result<()> {
     let Opened::Core(module) = opened else {
         wasmtime::bail!("a component was started as a core module");
     };
@@ -236,7 +232,7 @@ impl State {
     fn wasi(&mut self) -> &mut WasiP1Ctx {
         let (output, function) = (&self.output, &self.function);
         self.wasi.get_or_insert_with(|| {
-            Box::new(component::wasi_builder(output, &function.variables).build_p1())
+            Box::new(component::wasi(output, &function.variables).build_p1())
         })
     }
 }

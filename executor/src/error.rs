@@ -25,7 +25,11 @@ pub enum OpenError {
     #[error("failed to set up WebAssembly")]
     Engine(#[source] Cause),
     #[error("failed to open the folder of native artefacts {folder}")]
-    Folder { folder: String, #[source] error: io::Error },
+    Folder {
+        folder: String,
+        #[source]
+        error: io::Error,
+    },
     #[error("failed to start the epoch thread")]
     Ticker(#[source] io::Error),
 }
@@ -112,7 +116,11 @@ pub enum InvokeError {
     #[error("the request cannot be passed to a guest: {reason}")]
     Request { reason: &'static str },
     #[error("the artefact {} cannot be run", .digest.fmt_short())]
-    Artefact { digest: Digest, #[source] error: ArtefactError },
+    Artefact {
+        digest: Digest,
+        #[source]
+        error: ArtefactError,
+    },
 }
 
 impl InvokeError {

@@ -1,9 +1,9 @@
 //! `Executor`: the engine, the artefacts and the pool that all functions share.
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{collections::HashSet, fmt, io, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use headgate_types::{Branch, Chain, Commit, Digest, RequestId, Scope};
+use headgate_types::{Branch, Chain, Commit, Digest, RequestId, Scope, Timestamp};
 use moka::sync::Cache;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
@@ -102,8 +102,14 @@ impl Executor {
         Function::new(self.0.clone(), spec)
     }
 
-    /// Removes native artefacts nobody needs any more; they are compiled again if that was wrong.
-    pub fn forget(&self, digest: Digest) -> std::io::Result<()> {
+    /// Removes all native artefacts but these and those written at `older_than` or later, which a deploy under
+    /// way may be about to name. What is removed by mistake is compiled again when it is asked for.
+    pub fn retain(&self, keep: &HashSet<Digest>, older_than: Timestamp) -> io::Result<()> {
+        self.0.natives.retain(keep, older_than)
+    }
+
+    /// Removes the native artefact nobody needs any more; they are compiled again if that was wrong.
+    pub fn forget(&self, digest: Digest) -> io::Result<()> {
         self.0.open.invalidate(&digest);
         self.0.natives.remove(digest)
     }
@@ -153,14 +159,10 @@ impl Shared {
             Ok(opened) => return Ok(opened),
             Err(error) => self.discard(digest, &error),
         }
+        let _turn = self.compilations.acquire().await.expect("this semaphore is never closed");
         let shared = self.clone();
-        let reading = tokio::task::spawn_blocking(move || shared.artefacts.read(digest));
-        let wasm = reading.await.map_err(|error| ArtefactError::Open(error.into()))?;
-        let wasm = wasm.map_err(ArtefactError::Read)?;
-        self.clone()
-            .compile(digest, wasm)
-            .await
-            .map_err(|error| ArtefactError::Compile(Box::new(error)))?;
+        let recovery = tokio::task::spawn_blocking(move || shared.recover_blocking(digest));
+        recovery.await.map_err(|error| ArtefactError::Open(error.into()))??;
         self.open_native(digest).map_err(|error| ArtefactError::Open(Box::new(error)))
     }
 
@@ -173,9 +175,9 @@ impl Shared {
                     weight: artefact::weight(component.resources_required()),
                     pre: component::entry(&self.components, &component).map_err(broken)?,
                 },
-                Native::Core(module) => Opened::Core(
-                    core::CoreModule::new(&self.cores, &module).map_err(broken)?,
-                ),
+                Native::Core(module) => {
+                    Opened::Core(core::CoreModule::new(&self.cores, &module).map_err(broken)?)
+                }
             };
             self.metrics.open_artefacts.inc();
             Ok(Arc::new(opened))
@@ -188,6 +190,19 @@ impl Shared {
         let shared = self.clone();
         let work = tokio::task::spawn_blocking(move || shared.compile_blocking(digest, &wasm));
         work.await.map_err(|_| CompileError::Interrupted)?
+    }
+
+    /// Compiles from the raw artefact, unless another request did that meanwhile.
+    fn recover_blocking(&self, digest: Digest) -> Result<(), ArtefactError> {
+        if self.natives.load(digest).is_ok() {
+            return Ok(());
+        }
+        let wasm = self.artefacts.read(digest).map_err(ArtefactError::Read)?;
+        if Digest::of(&wasm) != digest {
+            return Err(ArtefactError::Read(io::ErrorKind::InvalidData.into()));
+        }
+        let compiled = self.compile_blocking(digest, &wasm);
+        compiled.map(drop).map_err(|error| ArtefactError::Compile(Box::new(error)))
     }
 
     fn compile_blocking(&self, digest: Digest, wasm: &[u8]) -> Result<Timed, CompileError> {
@@ -220,7 +235,7 @@ impl Shared {
             }
             Native::Core(module) => {
                 compile::core_module(module, &self.signatures, &self.cores, fresh)
-            },
+            }
         }
     }
 

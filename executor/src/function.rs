@@ -111,13 +111,9 @@ impl Function {
     ) -> Result<Response<ResponseBody>, InvokeError> {
         let Invocation::Http(http) = invocation;
         let deadline = Instant::now() + self.spec.limits.deadline;
-        let (flight, opened) = match self.admit(deadline).await {
-            Ok(admitted) => admitted,
-            Err(error) => {
-                self.executor.metrics.invocation(refusal(&error));
-                return Err(error);
-            }
-        };
+        let mut flight = Flight::new(self.executor.metrics.clone());
+        let admitted = self.admit(deadline, &mut flight).await;
+        let opened = admitted.inspect_err(|error| flight.ended(refusal(error)))?;
         let context = GuestContext {
             config: self.executor.config.clone(),
             function: self.spec.clone(),
@@ -160,7 +156,11 @@ impl Function {
     }
 
     /// Waits for the function's slot, the artefact and the pool's slot, in that order.
-    async fn admit(&self, deadline: Instant) -> Result<(Flight, Arc<Opened>), InvokeError> {
+    async fn admit(
+        &self,
+        deadline: Instant,
+        flight: &mut Flight,
+    ) -> Result<Arc<Opened>, InvokeError> {
         let metrics = &self.executor.metrics;
         let own = self.gate.enter(1, deadline, metrics).await.map_err(|why| self.refused(why))?;
         let opened = match self.executor.opened(self.spec.artefact) {
@@ -175,7 +175,8 @@ impl Function {
         };
         let pool = self.executor.pool.enter(opened.weight(), deadline, metrics);
         let pool = pool.await.map_err(|why| self.refused(why))?;
-        Ok((Flight::new(metrics.clone(), own, pool), opened))
+        flight.admitted([own, pool]);
+        Ok(opened)
     }
 
     fn refused(&self, why: Refused) -> InvokeError {

@@ -1,4 +1,50 @@
-//! headgate-executor
+//! Runs guests: WebAssembly that answers requests, each in an instance of its own, fenced in.
+//!
+//! This is the only crate that knows wasmtime. It takes plain values, a [`FunctionSpec`] and an [`Invocation`], and
+//! gives an `http::Response`; it knows nothing of listeners, projects' files, Git or peers.
+//!
+//! ```text
+//!  deploy   compile(digest, wasm) ─► kind, imports, entries checked ─► native artefact on disk
+//!                                                                          │ opened at the first call,
+//!  request  Function::invoke                                               │ closed when idle (LRU)
+//!             │                                                            ▼
+//!             ├─ gate of the function ─► artefact ─► gate of the pool    Opened: imports resolved
+//!             │   (slots, bounded queue: Busy, Deadline)                   │
+//!             ▼                                                            │
+//!           Running ◄── a fresh store and instance from the pool ──────────┘
+//!             │  polled by the request's own task; epochs and a timer keep its deadline
+//!             ▼
+//!           head, checked ─► Response<ResponseBody>   the body owns the guest and drives it
+//! ```
+//!
+//! There are two kinds of guests, told apart by their bytes. A **component** exports
+//! `wasi:http/incoming-handler@0.2` and gets all of `wasi:cli/imports` and `wasi:http`; files, sockets and, for
+//! now, outbound requests are denied when used. A **core module** speaks Taubyte's ABI (`taubyte/sdk`, `env`,
+//! WASI preview 1): the areas `event`, `http/event`, `self` and `crypto/rand` are served, every other function
+//! links and answers with an error number, and [`Compiled::unserved`] names those a guest imports.
+//!
+//! # Invariants
+//!
+//! 1. **A guest has no task.** Whoever polls the invocation or its body runs it; dropping either frees instance,
+//!    then slots, at once. A guest therefore never outlives its request, and nothing has to be cancelled.
+//! 2. **Nothing leaks from request to request.** Every instance is fresh; what is shared is immutable.
+//! 3. **No guest without limits**: memory, tables, stack, deadline, slots, output, head. The deadline covers
+//!    waiting, running and the whole body. A guest that computes yields its worker at each epoch.
+//! 4. **A part is never passed off as the whole.** A body ends with `None` only if its guest finished it and sent
+//!    what it declared. A guest that fails before anything left gives an error instead of a response.
+//! 5. **Native code is loaded only if this engine compiled it**, from a folder nobody else can write to.
+//!    Compiling never happens on the way of a request, except to replace what was lost.
+//! 6. **No argument of a guest can panic the host**: core guests' pointers pass one checked helper.
+//!
+//! # What callers must do
+//!
+//! Poll. A client that reads slowly keeps its guest's slot, so bound the time a write may take. The body of a
+//! request is polled inside the guest, so it must not need the task that polls the response to do other work
+//! first: feed it from a channel, or poll both sides together. A response whose body ends in an error must end
+//! its connection.
+//!
+//! Not here yet: wasi:http 0.3, outbound requests, state, channels, timers, snapshots of started guests.
+
 mod admission;
 mod artefact;
 mod body;

@@ -158,7 +158,8 @@ impl Shared {
 impl Drop for Shared {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        let (stdout, stderr) = (std::mem::take(&mut state.stdout), std::mem::take(&mut state.stderr));
+        let (stdout, stderr) =
+            (std::mem::take(&mut state.stdout), std::mem::take(&mut state.stderr));
         self.emit_rest(&mut State { stdout, stderr, left: 0 });
     }
 }

@@ -89,11 +89,7 @@ impl Metrics {
         );
         registry.register("in_flight", "Guests running now", metrics.in_flight.clone());
         registry.register("queued", "Requests waiting for a guest", metrics.queued.clone());
-        registry.register(
-            "open_artefacts",
-            "Artefacts held open",
-            metrics.open_artefacts.clone(),
-        );
+        registry.register("open_artefacts", "Artefacts held open", metrics.open_artefacts.clone());
         registry.register(
             "memory_refusals",
             "Guests that asked for more memory than they may have",

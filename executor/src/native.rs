@@ -5,13 +5,15 @@
 //! The one unsafe block of the house stands at the end of this file.
 
 use std::{
-    fs, hash::{DefaultHasher, Hash, Hasher},
+    collections::HashSet,
+    fs,
+    hash::{DefaultHasher, Hash, Hasher},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
-use headgate_types::Digest;
+use headgate_types::{Digest, Timestamp};
 use wasmtime::{Engine, Module, Precompiled, component::Component};
 
 /// Bits of a mode that let others than the owner in.
@@ -69,7 +71,9 @@ impl Natives {
         match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(LoadError::Absent),
             Err(error) => return Err(LoadError::Broken(error.into())),
-            Ok(found) if !found.is_file() || found.uid() != own_uid() || found.mode() & OTHERS != 0 => {
+            Ok(found)
+                if !found.is_file() || found.uid() != own_uid() || found.mode() & OTHERS != 0 =>
+            {
                 return Err(LoadError::Broken("others could have written it".into()));
             }
             Ok(_) => {}
@@ -92,6 +96,24 @@ impl Natives {
         file.as_file().sync_all()?;
         file.persist(self.path(digest))?;
         fs::File::open(&self.folder)?.sync_all()
+    }
+
+    /// Removes every artefact that is neither kept nor was written at `older_than` or later. Those of other
+    /// versions and settings go too: nothing will ever load them again.
+    pub(crate) fn retain(&self, keep: &HashSet<Digest>, older_than: Timestamp) -> io::Result<()> {
+        let kept: HashSet<PathBuf> = keep.iter().map(|digest| self.path(*digest)).collect();
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let path = entry.path();
+            let native = path.extension().is_some_and(|extension| extension == "cwasm");
+            if native
+                && !kept.contains(&path)
+                && entry.metadata()?.modified()? < older_than.to_system_time()
+            {
+                fs::remove_file(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Forgets an artefact. Instances that still run keep their mapping.

@@ -1,21 +1,18 @@
-//! The response of a guest: a head that was checked, and a body that drives the guest which writes it.
+//! The response of a guest: its head, checked, and the way from a started guest to it.
 
-use std::{
-    collections::VecDeque,
-    fmt, mem,
-    pin::Pin,
-    task::{Context, Poll},
-};
+mod body;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, response};
-use http_body::{Body, Frame, SizeHint};
-use tokio::sync::{mpsc, oneshot};
-use wasmtime_wasi_http::WasiBody;
+use std::task::Poll;
 
+use http::{HeaderValue, Method, Response, StatusCode, header, response};
+use tokio::sync::oneshot;
+
+pub use self::body::ResponseBody;
+pub(crate) use self::body::Source;
+use self::body::{Declared, Rest};
 use crate::{
     config::Config,
-    error::{Failure, GuestBodyError, InvokeError},
+    error::{Failure, InvokeError},
     metrics::Outcome,
     running::{Ended, Running},
 };
@@ -28,15 +25,6 @@ pub(crate) enum Head {
     Error(String),
     /// It outgrew its limits while the guest wrote it.
     TooLarge,
-}
-
-/// Where the body of a response comes from.
-pub(crate) enum Source {
-    Component(WasiBody),
-    Core(mpsc::Receiver<Bytes>),
-    Whole(Bytes),
-    /// It was read to its clean end.
-    Ended,
 }
 
 /// Runs the guest until its head is there, and further as long as it does not wait for anything.
@@ -54,11 +42,8 @@ pub(crate) async fn respond(
         if let Poll::Ready(ended) = running.poll(cx) {
             return Poll::Ready(Step::Ended(ended));
         }
-        match Pin::new(&mut head).poll(cx) {
-            Poll::Ready(Ok(head)) => Poll::Ready(Step::Head(head)),
-            // The sender lives in the guest, so it is the guest which will tell.
-            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
-        }
+        // Sent from within the guest, so by now or after another turn of it: nobody else has to wake us.
+        head.try_recv().map_or(Poll::Pending, |head| Poll::Ready(Step::Head(head)))
     });
     match step.await {
         Step::Head(head) => {
@@ -92,14 +77,12 @@ fn finish(
     running: &mut Running,
 ) -> Result<Response<ResponseBody>, InvokeError> {
     let declared = declared_length(&parts, method);
-    let rest = Rest::drain(&mut source, ended, Ok(()));
+    let mut rest = Rest::drain(&mut source, ended, Ok(()));
     let length = rest.length();
-    let error = rest.error.or_else(|| declared.check_end(length));
-    if let Some(error) = error {
+    if let Some(error) = rest.error.take().or_else(|| declared.check_end(length)) {
         running.flight().ended(Outcome::Partial);
         return Err(InvokeError::Partial(error));
     }
-    let rest = Rest { error: None, ..rest };
     let implied = !declared.known() && rest.trailers.is_none() && may_have_length(parts.status);
     if implied && (length > 0 || !declared.mute) {
         parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -115,7 +98,10 @@ fn accept(
 ) -> Result<(response::Parts, Source), InvokeError> {
     let refused = match head {
         Head::Response(response) => {
-            let (parts, source) = response.into_parts();
+            let (mut parts, source) = response.into_parts();
+            if parts.status == StatusCode::NO_CONTENT {
+                parts.headers.remove(header::CONTENT_LENGTH); // RFC 9110 §8.6
+            }
             match check(&parts, config) {
                 Ok(()) => return Ok((parts, source)),
                 Err(reason) => InvokeError::ResponseHead { reason },
@@ -163,253 +149,4 @@ fn declared_length(parts: &response::Parts, method: &Method) -> Declared {
     let length = parts.headers.get(header::CONTENT_LENGTH).and_then(parse_length);
     let mute = method == Method::HEAD || !may_have_length(parts.status);
     Declared { length, sent: 0, mute }
-}
-
-/// The length a guest promised, and how much of it was sent.
-#[derive(Debug, Clone, Copy)]
-struct Declared {
-    length: Option<u64>,
-    sent: u64,
-    /// Answers to HEAD, 204 and 304 have no body, whatever the guest writes.
-    mute: bool,
-}
-
-impl Declared {
-    fn known(self) -> bool {
-        self.length.is_some()
-    }
-
-    fn send(&mut self, bytes: &Bytes) -> Result<(), GuestBodyError> {
-        self.sent += bytes.len() as u64;
-        match self.length {
-            Some(declared) if self.sent > declared => {
-                Err(GuestBodyError::Length { declared, too_many: true })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether `more` bytes would complete it.
-    fn check_end(self, more: u64) -> Option<GuestBodyError> {
-        let (Some(declared), false) = (self.length, self.mute) else { return None };
-        let total = self.sent + more;
-        let too_many = total > declared;
-        (total != declared).then_some(GuestBodyError::Length { declared, too_many })
-    }
-}
-
-/// The body of a guest's response. Owns the guest: polling it runs the guest, dropping it ends it.
-///
-/// It ends with `None` only if the guest finished it; anything else is an error, after which the connection has
-/// to be cut. While it is not polled, a guest that waits for it keeps its slot: give slow clients a limit.
-pub struct ResponseBody {
-    state: State,
-    declared: Declared,
-}
-
-enum State {
-    Running { running: Box<Running>, source: Source },
-    Rest(Rest),
-}
-
-/// What is left of a body whose guest is gone.
-#[derive(Default)]
-struct Rest {
-    chunks: VecDeque<Bytes>,
-    trailers: Option<HeaderMap>,
-    error: Option<GuestBodyError>,
-}
-
-impl ResponseBody {
-    fn running(running: Running, source: Source, declared: Declared) -> Self {
-        Self { state: State::Running { running: Box::new(running), source }, declared }
-    }
-
-    fn rest(rest: Rest, declared: Declared) -> Self {
-        Self { state: State::Rest(rest), declared }
-    }
-
-    /// Ends the guest, if it still runs, and remembers nothing but `error`.
-    fn fail(&mut self, error: GuestBodyError) -> Poll<Option<Result<Frame<Bytes>, GuestBodyError>>> {
-        if let State::Running { running, .. } = &mut self.state {
-            running.flight().ended(Outcome::Partial);
-        }
-        self.state = State::Rest(Rest::default());
-        self.declared.mute = true; // nothing more is expected of it
-        Poll::Ready(Some(Err(error)))
-    }
-}
-
-impl Rest {
-    /// Takes what is on its way from a guest that `ended`. Its store, if there is one, lives until then.
-    fn drain(source: &mut Source, ended: Ended, result: Result<(), GuestBodyError>) -> Self {
-        let mut rest = Self { error: result.err(), ..Self::default() };
-        let mut cx = Context::from_waker(std::task::Waker::noop());
-        let complete = loop {
-            match source.poll(&mut cx) {
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(bytes) => rest.chunks.push_back(bytes),
-                    Err(frame) => {
-                        rest.trailers = frame.into_trailers().ok();
-                        break Ok(());
-                    }
-                },
-                Poll::Ready(Some(Err(error))) => break Err(error),
-                Poll::Ready(None) => break Ok(()),
-                Poll::Pending => break Err(GuestBodyError::Unfinished),
-            }
-        };
-        drop(ended);
-        rest.error = rest.error.or_else(|| complete.err());
-        rest
-    }
-
-    fn length(&self) -> u64 {
-        self.chunks.iter().map(|chunk| chunk.len() as u64).sum()
-    }
-}
-
-impl Source {
-    fn poll(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, GuestBodyError>>> {
-        let frame = match self {
-            Self::Component(body) => Pin::new(body)
-                .poll_frame(cx)
-                .map(|frame| frame.map(|frame| frame.map_err(|_| GuestBodyError::Abandoned))),
-            Self::Core(chunks) => chunks.poll_recv(cx).map(|chunk| Some(Ok(Frame::data(chunk?)))),
-            Self::Whole(bytes) if !bytes.is_empty() => {
-                Poll::Ready(Some(Ok(Frame::data(mem::take(bytes)))))
-            }
-            Self::Whole(_) | Self::Ended => Poll::Ready(None),
-        };
-        if let Poll::Ready(None) = frame {
-            *self = Self::Ended;
-        }
-        frame
-    }
-}
-
-impl Body for ResponseBody {
-    type Data = Bytes;
-    type Error = GuestBodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, GuestBodyError>>> {
-        loop {
-            let this = &mut *self;
-            let frame = match &mut this.state {
-                State::Rest(rest) => rest.next(&this.declared),
-                State::Running { running, source } => match next(running, source, cx) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Next::Frame(frame)) => Some(frame),
-                    Poll::Ready(Next::Rest(rest)) => {
-                        this.state = State::Rest(rest);
-                        continue;
-                    }
-                },
-            };
-            return match frame {
-                None => Poll::Ready(None),
-                Some(Err(error)) => this.fail(error),
-                Some(Ok(frame)) => {
-                    if let Some(bytes) = frame.data_ref() {
-                        if this.declared.mute || bytes.is_empty() {
-                            continue;
-                        }
-                        if let Err(error) = this.declared.send(bytes) {
-                            return this.fail(error);
-                        }
-                    }
-                    Poll::Ready(Some(Ok(frame)))
-                }
-            };
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.state {
-            State::Running { .. } => false,
-            State::Rest(rest) => {
-                let data = !self.declared.mute && !rest.chunks.is_empty();
-                !data
-                    && rest.trailers.is_none()
-                    && rest.error.is_none()
-                    && self.declared.check_end(0).is_none()
-            }
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        if self.declared.mute {
-            return SizeHint::with_exact(0);
-        }
-        match (&self.state, self.declared.length) {
-            (_, Some(length)) => SizeHint::with_exact(length.saturating_sub(self.declared.sent)),
-            (State::Rest(rest), None) if rest.error.is_none() => {
-                SizeHint::with_exact(rest.length())
-            }
-            _ => SizeHint::default(),
-        }
-    }
-}
-
-/// What a running guest's body does next.
-enum Next {
-    Frame(Result<Frame<Bytes>, GuestBodyError>),
-    /// The guest ended; this is left of its body.
-    Rest(Rest),
-}
-
-/// Gives what the guest wrote before it runs on: a guest never gets far ahead of its client.
-fn next(running: &mut Running, source: &mut Source, cx: &mut Context<'_>) -> Poll<Next> {
-    if let Poll::Ready(Some(frame)) = source.poll(cx) {
-        return Poll::Ready(Next::Frame(frame));
-    }
-    let complete = matches!(source, Source::Ended);
-    match running.poll(cx) {
-        Poll::Pending => match source.poll(cx) {
-            Poll::Ready(Some(frame)) => Poll::Ready(Next::Frame(frame)),
-            // A complete body waits for its guest: what it does after its answer counts too.
-            Poll::Ready(None) | Poll::Pending => Poll::Pending,
-        },
-        Poll::Ready(Ok(ended)) => {
-            let rest = Rest::drain(source, ended, Ok(()));
-            if rest.error.is_some() {
-                running.flight().ended(Outcome::Partial);
-            }
-            Poll::Ready(Next::Rest(rest))
-        }
-        // The client has everything; the log and the counters know of the failure.
-        Poll::Ready(Err(_)) if complete => Poll::Ready(Next::Rest(Rest::default())),
-        Poll::Ready(Err(failure)) => {
-            let error = failure.into_body(running.limit());
-            Poll::Ready(Next::Rest(Rest::drain(source, Ended::Streamed, Err(error))))
-        }
-    }
-}
-
-impl Rest {
-    fn next(&mut self, declared: &Declared) -> Option<Result<Frame<Bytes>, GuestBodyError>> {
-        if let Some(chunk) = self.chunks.pop_front() {
-            return Some(Ok(Frame::data(chunk)));
-        }
-        if let Some(error) = self.error.take().or_else(|| declared.check_end(0)) {
-            return Some(Err(error));
-        }
-        self.trailers.take().map(|trailers| Ok(Frame::trailers(trailers)))
-    }
-}
-
-impl fmt::Debug for ResponseBody {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = match &self.state {
-            State::Running { .. } => "running",
-            State::Rest(_) => "ended",
-        };
-        f.debug_struct("ResponseBody").field("guest", &state).finish_non_exhaustive()
-    }
 }

@@ -20,7 +20,9 @@ use crate::{
     config::Config,
     error::{DeadlineReached, Failure},
     function::FunctionSpec,
-    log::Output, metrics::{Metrics, Outcome}, response::Head,
+    log::Output,
+    metrics::{Metrics, Outcome},
+    response::Head,
 };
 
 /// What every kind of guest is started with.
@@ -38,9 +40,7 @@ pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = Result<Ended, Failure>
 pub(crate) enum Ended {
     /// The store is kept until the body was looked at. As long as it lives, a body that was not finished is
     /// pending; without it, it would look complete.
-    Component(
-        #[expect(dead_code, reason = "kept alive, not looked at")] Store<component::State>,
-    ),
+    Component(#[expect(dead_code, reason = "kept alive, not looked at")] Store<component::State>),
     /// A core guest whose answer was held back until now.
     Whole(Head),
     /// A core guest that sent its answer while it ran.

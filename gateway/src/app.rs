@@ -98,7 +98,7 @@ impl Gateway {
     /// Whatever keeps the node from serving: an address in use, a state folder that is not ours.
     pub async fn build(config: NodeConfig, reporter: Arc<dyn Reporter>) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let mut registry = Registry::default();
+        let mut registry = Registry::with_prefix("headgate");
         let metrics = Metrics::register(&mut registry);
 
         // Addresses first: a port in use is the most common mistake and the cheapest to find.
@@ -106,17 +106,20 @@ impl Gateway {
 
         let logs = Arc::new(LogHub::new());
         let guest_log = Arc::new(HubLog { hub: logs.clone(), clock: clock.clone() });
-        let store =
-            BlobStore::open(&config.state.join("blobs")).context("opening the blob store")?;
-        let store = Arc::new(store);
+        // Records before blobs: their lock keeps a second node out of the folder.
         let keep = config.store.keep_revisions.get();
         let records = Records::open_keeping(&config.state, keep).context("opening the records")?;
         let records = Arc::new(records);
+        let store =
+            BlobStore::open(&config.state.join("blobs")).context("opening the blob store")?;
+        let store = Arc::new(store);
         let executor = Executor::open(
             executor_config(&config),
             Arc::new(Artefacts(store.clone())),
             guest_log,
-            Arc::new(headgate_executor::Metrics::new(&mut registry)),
+            Arc::new(headgate_executor::Metrics::new(
+                registry.sub_registry_with_prefix("executor"),
+            )),
         )
         .context("starting the executor")?;
         let certificates = Certificates::open(&config.tls, clock.clone())?;
@@ -149,11 +152,11 @@ impl Gateway {
                 reporter: reporter.clone(),
                 metrics: metrics.clone(),
                 urls: urls.clone(),
-                options: followers::load_options(&config),
+                options: load_options(&config),
             },
             config.state.join("repositories"),
         );
-        let sweeper = Sweeper { store: store.clone(), records, clock };
+        let sweeper = Sweeper { store: store.clone(), records, executor, clock };
 
         let edge = Arc::new(edge(&config, headgate_edge::Metrics::register(&mut registry)));
         let proxy = Proxy {

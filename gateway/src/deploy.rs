@@ -22,7 +22,7 @@ use headgate_website::SiteTable;
 
 pub use self::ingest::IngestCache;
 use self::{
-    guest::{entry_point, guest_refused},
+    guest::{entry_point, guest_refused, unserved_imports},
     ingest::{Ingested, ingest},
 };
 pub use crate::publisher::Accepted;
@@ -65,6 +65,9 @@ pub type Progress = Arc<dyn Fn(Stage, u64, u64) + Send + Sync>;
 /// This node failed, not the project.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
+    /// The folder was written to while it was read. Whoever follows it looks again at once.
+    #[error("the source changed while it was read")]
+    SourceChanged,
     #[error("the blob store failed")]
     Store(#[from] StoreError),
     #[error("the executor failed")]
@@ -145,7 +148,7 @@ impl Preparing<'_> {
         &self,
         candidate: Candidate,
         before: IngestCache,
-    ) -> Result<(Option<Project>, Diagnostics, Ingested), StoreError> {
+    ) -> Result<(Option<Project>, Diagnostics, Ingested), DeployError> {
         let (store, progress) = (self.store.clone(), self.progress.clone());
         let work = move || {
             let loaded = headgate_project::load(&*candidate.tree, &candidate.options);
@@ -172,10 +175,15 @@ impl Preparing<'_> {
             (self.progress)(Stage::Compiling, done as u64, total);
             let wasm = self.store.read(&digest)?;
             match self.executor.compile(digest, wasm).await {
-                Ok(compiled) => match entry_point(function, &compiled) {
-                    Ok(entry) => functions.push((digest, entry)),
-                    Err(diagnostic) => diagnostics.push(diagnostic),
-                },
+                Ok(compiled) => {
+                    if let Some(warning) = unserved_imports(function, &compiled) {
+                        diagnostics.push(warning);
+                    }
+                    match entry_point(function, &compiled) {
+                        Ok(entry) => functions.push((digest, entry)),
+                        Err(diagnostic) => diagnostics.push(diagnostic),
+                    }
+                }
                 Err(error @ (CompileError::Native(_) | CompileError::Interrupted)) => {
                     return Err(DeployError::Executor(error));
                 }

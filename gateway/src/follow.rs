@@ -61,15 +61,14 @@ struct Follower {
 impl Follower {
     async fn step(&mut self, seen: Result<Seen, SourceError>, source: &mut WatchedSource) {
         let outcome = match seen {
-            Ok(seen) => self.deploy(seen).await.map_err(|error| Chain(&error).to_string()),
-            Err(error) => Err(Chain(&error).to_string()),
+            Ok(seen) => self.deploy(seen).await,
+            Err(error) => return self.failed(Chain(&error).to_string(), source.failed()),
         };
         match outcome {
             Ok(()) => source.succeeded(),
-            Err(error) => {
-                let retry_in = source.failed();
-                self.failed(error, retry_in);
-            }
+            // What was not seen yet is looked at again at once.
+            Err(DeployError::SourceChanged) => {}
+            Err(error) => self.failed(Chain(&error).to_string(), source.failed()),
         }
     }
 

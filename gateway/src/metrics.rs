@@ -53,22 +53,22 @@ impl Metrics {
             snapshot_seconds: Gauge::default(),
         };
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("headgate_build", "The running binary", build);
-        registry.register("headgate_http_requests", "Answered requests", metrics.requests.clone());
+        registry.register("build", "The running binary", build);
+        registry.register("http_requests", "Answered requests", metrics.requests.clone());
         registry.register_with_unit(
-            "headgate_http_request_duration",
+            "http_request_duration",
             "From the request's head to the answer's end",
             Unit::Seconds,
             metrics.duration.clone(),
         );
         registry.register(
-            "headgate_project_generation",
+            "project_generation",
             "Snapshots published since the start",
             metrics.generation.clone(),
         );
-        registry.register("headgate_project_deploys", "Revisions seen", metrics.deploys.clone());
+        registry.register("project_deploys", "Revisions seen", metrics.deploys.clone());
         registry.register_with_unit(
-            "headgate_project_snapshot_build",
+            "project_snapshot_build",
             "Time the last snapshot took to build",
             Unit::Seconds,
             metrics.snapshot_seconds.clone(),

@@ -13,7 +13,7 @@ use std::{
     mem,
     net::SocketAddr,
     num::NonZeroUsize,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     time::Duration,
 };
 
@@ -73,7 +73,7 @@ impl NodeConfig {
     }
 
     fn apply(&mut self, overrides: &Overrides) {
-        if let Some(state) = &overrides.state {
+        if let Some(state) = overrides.state.as_deref().map(absolute) {
             // What was not placed by hand moves along with the folder it stands in by default.
             let old = mem::replace(&mut self.state, state.clone());
             let Authority::Local { folder: authority } = &mut self.tls.authority;
@@ -90,12 +90,18 @@ impl NodeConfig {
             self.https = Listen::exactly(addresses.clone());
         }
         if let Some(socket) = &overrides.admin_socket {
-            self.admin.socket.clone_from(socket);
+            self.admin.socket = absolute(socket);
         }
         self.workers = overrides.workers.unwrap_or(self.workers);
         self.log.level = overrides.log_level.unwrap_or(self.log.level);
         self.log.format = overrides.log_format.unwrap_or(self.log.format);
     }
+}
+
+/// As it is meant from where the process stands now; others (`headgate status`) stand elsewhere.
+fn absolute(path: &Path) -> PathBuf {
+    // Fails only for an empty path or without a current folder, and then nothing better is known.
+    path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
 /// What flags and the environment say; each present value replaces the file's.

@@ -1,1 +1,162 @@
-//! x
+//! `headgate dev` shows a saved change at once, and a broken one without taking down what works.
+
+use std::time::Duration;
+
+use headgate_tests::{Project, Protocol, TestNode, eventually, fixture, guest};
+use http::StatusCode;
+
+const HOST: &str = "small.example.com";
+
+#[tokio::test]
+async fn a_saved_page_is_served_at_once() {
+    let project = Project::small(HOST, "one");
+    let node = TestNode::dev(project.path()).await;
+    node.event("deployed").await;
+    assert_eq!(node.get(HOST, "/").await.text(), "one");
+
+    project.write("websites/main/index.html", "two");
+    let deployed = node.event("deployed").await;
+    assert_eq!(node.get(HOST, "/").await.text(), "two");
+    assert!(deployed["commit"].as_str().unwrap().starts_with("worktree-"), "{deployed}");
+    // The promise is 300 ms; a debug build on a machine that also compiles gets more.
+    let elapsed = Duration::from_secs_f64(deployed["elapsed_ms"].as_f64().unwrap() / 1e3);
+    assert!(elapsed < Duration::from_secs(5), "{deployed}");
+}
+
+#[tokio::test]
+async fn a_function_can_be_added_and_taken_away() {
+    let project = Project::small(HOST, "one");
+    let node = TestNode::dev(project.path()).await;
+    node.event("deployed").await;
+    let mut client = node.client(Protocol::Http1, HOST).await;
+    assert_eq!(client.get("/api/hello").await.status, StatusCode::NOT_FOUND);
+
+    project.write("functions/api.wasm", guest("api"));
+    project.write("functions/api.yaml", API);
+    eventually("the new function answers", async || {
+        let answer = node.get(HOST, "/api/hello").await;
+        (answer.text() == "Hello from a component\n").then_some(())
+    })
+    .await;
+    // A connection from before sees the change, too.
+    assert_eq!(client.get("/api/hello").await.status, StatusCode::OK);
+
+    project.remove("functions/api.yaml");
+    eventually("the function is gone", async || {
+        (node.get(HOST, "/api/hello").await.status == StatusCode::NOT_FOUND).then_some(())
+    })
+    .await;
+}
+
+const API: &str = "\
+id: function-api
+trigger:
+  type: https
+  methods: [GET, POST]
+  paths: ['/api/{what}']
+domains: [main]
+source: .
+execution:
+  timeout: 10s
+  memory: 64MB
+";
+
+#[tokio::test]
+async fn a_broken_change_keeps_the_last_good_one_serving() {
+    let project = Project::small(HOST, "one");
+    let node = TestNode::dev(project.path()).await;
+    let good = node.event("deployed").await;
+
+    project.write("functions/hello.yaml", "trigger: [oops\n");
+    project.write("websites/main/index.html", "two");
+    let refused = node.event("refused").await;
+    assert_eq!(refused["serving"], good["commit"], "{refused}");
+    let problem = &refused["diagnostics"][0];
+    assert_eq!(
+        (&problem["severity"], &problem["file"]),
+        (&"error".into(), &"functions/hello.yaml".into())
+    );
+    assert!(
+        problem["line"].as_u64().is_some() && problem["column"].as_u64().is_some(),
+        "{problem}"
+    );
+    assert_eq!(node.get(HOST, "/hello").await.text(), "Hello, world!");
+    assert_eq!(node.get(HOST, "/").await.text(), "one", "all of the old revision, not a mixture");
+
+    project.write("functions/hello.yaml", HELLO_AT_HI);
+    node.event("deployed").await;
+    assert_eq!(node.get(HOST, "/hi").await.text(), "Hello, world!");
+    assert_eq!(node.get(HOST, "/").await.text(), "two");
+}
+
+const HELLO_AT_HI: &str = "\
+id: function-hello
+trigger:
+  type: https
+  method: GET
+  paths: [/hi]
+domains: [main]
+source: .
+execution:
+  timeout: 1s
+  memory: 1MB
+  call: hello
+";
+
+#[tokio::test]
+async fn a_project_broken_from_the_start_explains_itself_to_its_developer() {
+    let node = TestNode::dev(fixture("broken")).await;
+    let refused = node.event("refused").await;
+    assert!(refused["serving"].is_null());
+    let problems = refused["diagnostics"].as_array().unwrap();
+    for file in
+        ["bad_syntax", "missing_export", "strange_import", "undefined_domain", "no_artefact"]
+    {
+        let path = format!("functions/{file}.yaml");
+        assert!(
+            problems.iter().any(|p| p["file"] == *path),
+            "all at once, {path} too: {refused:#}"
+        );
+    }
+    let mut client = node.client(Protocol::Http1, "broken.example.com").await;
+    let page = client.get_with("/", &[("accept", "text/html")]).await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    assert!(page.text().contains("functions/bad_duration.yaml"), "{}", page.text());
+    let text = client.get("/").await;
+    assert_eq!(text.header("content-type"), "text/plain; charset=utf-8");
+    assert!(text.text().contains("functions/bad_duration.yaml"), "{}", text.text());
+}
+
+#[tokio::test]
+async fn a_project_mended_after_a_broken_start_is_served() {
+    let project = Project::small(HOST, "one");
+    project.write("config.yaml", "name: [\n");
+    let node = TestNode::dev(project.path()).await;
+    node.event("refused").await;
+    project.write("config.yaml", "id: config-small\nname: small\n");
+    node.event("deployed").await;
+    assert_eq!(node.get("localhost", "/").await.text(), "one");
+}
+
+#[tokio::test]
+async fn a_plain_folder_of_pages_is_a_website() {
+    let node = TestNode::dev(fixture("site")).await;
+    let mut client = node.client(Protocol::Http1, "localhost").await;
+    assert!(client.get("/").await.text().contains("<title>A plain folder</title>"));
+    assert!(client.get("/about.html").await.text().contains("<title>About</title>"));
+    assert!(client.get("/sub/").await.text().contains("<title>Below</title>"));
+    assert_eq!(client.get("/sub").await.header("location"), "/sub/");
+}
+
+#[tokio::test]
+async fn dev_follows_a_branch_when_told_to() {
+    let repo = headgate_tests::GitRepo::small(HOST, "committed");
+    let node = TestNode::dev_with(repo.origin(), &["--branch", "main"]).await;
+    assert_eq!(node.event("deployed").await["commit"], repo.head());
+    assert_eq!(node.get("localhost", "/").await.text(), "committed");
+    repo.write_page("committed again");
+    repo.commit("second");
+    node.event("deployed").await;
+    assert_eq!(node.get("localhost", "/").await.text(), "committed again");
+}

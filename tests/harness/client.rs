@@ -17,8 +17,8 @@ use tokio::{
     time::timeout,
 };
 
-pub(crate) use self::tls::{Roots, shake_hands};
 pub use self::answer::{Answer, Stream};
+pub(crate) use self::tls::{Roots, shake_hands};
 use crate::PATIENCE;
 
 /// What is spoken, and over what.
@@ -142,7 +142,8 @@ impl Client {
         fields: &[(&str, &str)],
         body: Body,
     ) -> hyper::Result<Answer> {
-        let mut request = self.request(method, path).body(body).expect("tests write valid requests");
+        let mut request =
+            self.request(method, path).body(body).expect("tests write valid requests");
         for (name, value) in fields {
             let name: HeaderName = name.parse().expect("tests write valid names");
             request.headers_mut().append(name, HeaderValue::from_str(value).expect("and values"));

@@ -59,7 +59,8 @@ impl Events {
     /// or nothing came in time.
     pub(crate) async fn next(&self, name: &str) -> Option<Value> {
         self.find(PATIENCE, |state| {
-            let found = state.events[state.cursor..].iter().position(|event| event["event"] == name)?;
+            let found =
+                state.events[state.cursor..].iter().position(|event| event["event"] == name)?;
             state.cursor += found + 1;
             Some(state.events[state.cursor - 1].clone())
         })
@@ -68,9 +69,8 @@ impl Events {
 
     /// The first event of this name, whatever was waited for before.
     pub(crate) async fn first(&self, name: &str, patience: Duration) -> Option<Value> {
-        let look = |state: &mut State| {
-            state.events.iter().find(|event| event["event"] == name).cloned()
-        };
+        let look =
+            |state: &mut State| state.events.iter().find(|event| event["event"] == name).cloned();
         self.find(patience, look).await
     }
 

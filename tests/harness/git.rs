@@ -116,7 +116,8 @@ fn run(folder: &Path, arguments: &[&str], date: &str) -> String {
     git.args(arguments).current_dir(folder).env("HOME", folder);
     git.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
     for who in ["AUTHOR", "COMMITTER"] {
-        git.env(format!("GIT_{who}_NAME"), "Ada").env(format!("GIT_{who}_EMAIL"), "ada@example.com");
+        git.env(format!("GIT_{who}_NAME"), "Ada")
+            .env(format!("GIT_{who}_EMAIL"), "ada@example.com");
         git.env(format!("GIT_{who}_DATE"), date);
     }
     let output = git.output().unwrap_or_else(|error| panic!("git cannot be run: {error}"));

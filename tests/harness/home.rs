@@ -20,7 +20,11 @@ impl Home {
         let home = Self { folder: folder.expect("the target folder is writable") };
         let socket = home.state().join("admin.sock");
         let length = socket.as_os_str().len();
-        assert!(length < LONGEST_SOCKET, "{} is too long for a socket: set CARGO_TARGET_DIR", socket.display());
+        assert!(
+            length < LONGEST_SOCKET,
+            "{} is too long for a socket: set CARGO_TARGET_DIR",
+            socket.display()
+        );
         home
     }
 
@@ -45,9 +49,10 @@ fn profile_folder() -> PathBuf {
     deps.parent().expect("tests are built into `deps`").to_owned()
 }
 
-/// The binary under test.
+/// The binary under test: what the same build made, or what `HEADGATE_BIN` names (an installed one, say).
 pub(crate) fn binary() -> PathBuf {
-    let binary = profile_folder().join("headgate");
+    let named = std::env::var_os("HEADGATE_BIN").map(PathBuf::from);
+    let binary = named.unwrap_or_else(|| profile_folder().join("headgate"));
     assert!(
         binary.is_file(),
         "there is no {}; build it with `cargo build --workspace --bin headgate`, or run `tests/run`",

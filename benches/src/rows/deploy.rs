@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use anyhow::ensure;
-
 use crate::{
     bench::Bench,
     client::Client,
@@ -85,13 +83,16 @@ fn change_function(
     live(gateway, start, "/f0", &numbered_greeting(number))
 }
 
-/// Waits for the revision and makes sure that it holds the change.
+/// Waits until the change is served; a revision from before may be announced first.
 fn live(gateway: &Gateway, start: Instant, path: &str, text: &str) -> anyhow::Result<f64> {
-    gateway.await_deployed()?;
-    let elapsed = start.elapsed();
-    let answer = Client::connect(gateway.http)?.get(path)?;
-    ensure!(answer.text.contains(text), "{path} was deployed without its change");
-    Ok(elapsed.as_secs_f64() * 1e3)
+    loop {
+        gateway.await_deployed()?;
+        let elapsed = start.elapsed();
+        let answer = Client::connect(gateway.http)?.get(path)?;
+        if answer.text.contains(text) {
+            return Ok(elapsed.as_secs_f64() * 1e3);
+        }
+    }
 }
 
 fn page_path(number: usize) -> String {

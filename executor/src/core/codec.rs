@@ -56,7 +56,10 @@ mod tests {
     fn a_query_is_read_like_go_reads_it() {
         let pairs: Vec<_> = query("a=1&b=x+y&c=%2f&bad=%zz&semi;colon=1&&d&e=a=b&cut=%2")
             .map(|(name, value)| {
-                (String::from_utf8_lossy(&name).into_owned(), String::from_utf8_lossy(&value).into_owned())
+                (
+                    String::from_utf8_lossy(&name).into_owned(),
+                    String::from_utf8_lossy(&value).into_owned(),
+                )
             })
             .collect();
         let expected = [("a", "1"), ("b", "x y"), ("c", "/"), ("d", ""), ("e", "a=b")];

@@ -43,9 +43,10 @@ fn text(
     value: fn(&FunctionSpec) -> Vec<u8>,
 ) -> wasmtime::Result<()> {
     linker.func_wrap(SDK, size, move |mut caller: Caller<'_, State>, out: u32| -> u32 {
-        errno::of(enter(&mut caller).and_then(|(mut memory, state)| {
-            memory.write_size(out, &value(&state.function))
-        }))
+        errno::of(
+            enter(&mut caller)
+                .and_then(|(mut memory, state)| memory.write_size(out, &value(&state.function))),
+        )
     })?;
     linker.func_wrap(SDK, name, move |mut caller: Caller<'_, State>, out: u32| -> u32 {
         errno::of(
@@ -56,15 +57,11 @@ fn text(
     Ok(())
 }
 
-fn random(
-    caller: &mut Caller<'_, State>,
-    at: u32,
-    length: u32,
-    count: u32,
-) -> Result<(), Errno> {
+fn random(caller: &mut Caller<'_, State>, at: u32, length: u32, count: u32) -> Result<(), Errno> {
     let (mut memory, _) = enter(caller)?;
     // One call is bounded in time; the count tells the guest to ask again.
-    let length = (length as usize).min(usize::try_from(defaults::RANDOM_BYTES).unwrap_or(usize::MAX));
+    let length =
+        (length as usize).min(usize::try_from(defaults::RANDOM_BYTES).unwrap_or(usize::MAX));
     let buffer = memory.slice(at, length)?;
     OsRng.try_fill_bytes(buffer).map_err(|_| RAND_READ)?;
     memory.write_u64(count, length as u64)

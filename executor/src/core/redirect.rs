@@ -68,7 +68,8 @@ pub(super) fn answer(
         let reason = u16::try_from(code).ok().and_then(|code| StatusCode::from_u16(code).ok());
         let reason = reason.and_then(|status| status.canonical_reason()).unwrap_or_default();
         // A page that does not fit any more is no loss.
-        _ = reply.buffer(format!("<a href=\"{}\">{reason}</a>.\n\n", escape_html(target)).as_bytes());
+        _ = reply
+            .buffer(format!("<a href=\"{}\">{reason}</a>.\n\n", escape_html(target)).as_bytes());
     }
     Ok(())
 }

@@ -29,7 +29,10 @@ pub(super) struct Reply {
 }
 
 enum Stage {
-    Held { body: BytesMut, head: oneshot::Sender<Head> },
+    Held {
+        body: BytesMut,
+        head: oneshot::Sender<Head>,
+    },
     Committed(mpsc::Sender<Bytes>),
     /// The client is gone or the head could not be sent.
     Broken,
@@ -60,8 +63,10 @@ impl Reply {
             self.too_large = true;
             return;
         }
-        let clean: Vec<u8> =
-            value.iter().map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte }).collect();
+        let clean: Vec<u8> = value
+            .iter()
+            .map(|byte| if matches!(byte, b'\r' | b'\n') { b' ' } else { *byte })
+            .collect();
         if let Ok(value) = HeaderValue::from_bytes(clean.trim_ascii()) {
             self.fields_left -= 1;
             self.head_left -= size;

@@ -42,9 +42,12 @@ async fn beyond_concurrency_and_queue_the_function_is_busy() {
     }
     assert_eq!(function.in_flight(), 0);
     let metrics = lab.metrics();
-    for line in
-        ["queued 0", "in_flight 0", r#"result="busy"} 1"#, r#"invocations_total{result="cancelled"} 2"#]
-    {
+    for line in [
+        "queued 0",
+        "in_flight 0",
+        r#"result="busy"} 1"#,
+        r#"invocations_total{result="cancelled"} 3"#,
+    ] {
         assert!(metrics.contains(line), "{line} in {metrics}");
     }
 }
@@ -55,7 +58,10 @@ async fn a_waiter_gets_the_slot_that_becomes_free() {
     let function =
         lab.core_with(&sleeper(20_000_000), "main", |spec| spec.limits.concurrency = 1).await;
     let (first, second) = tokio::join!(call(&function, get("/")), call(&function, get("/")));
-    assert_eq!((first.unwrap().status(), second.unwrap().status()), (http::StatusCode::OK, http::StatusCode::OK));
+    assert_eq!(
+        (first.unwrap().status(), second.unwrap().status()),
+        (http::StatusCode::OK, http::StatusCode::OK)
+    );
 }
 
 #[tokio::test]

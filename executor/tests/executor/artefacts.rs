@@ -20,7 +20,10 @@ async fn a_known_artefact_is_not_compiled_again() {
     let lab = Lab::new();
     let first = lab.compile(&guest("hello")).await.unwrap();
     assert!(first.fresh);
-    assert_eq!((first.kind, first.entries.as_slice()), (GuestKind::Core, &["hello".to_owned()][..]));
+    assert_eq!(
+        (first.kind, first.entries.as_slice()),
+        (GuestKind::Core, &["hello".to_owned()][..])
+    );
     let again = lab.compile(&guest("hello")).await.unwrap();
     assert!(!again.fresh);
     assert_eq!(again.entries, first.entries);
@@ -40,7 +43,8 @@ async fn natives_are_the_owners_alone() {
 
 #[tokio::test]
 async fn a_lost_or_damaged_native_is_made_again() {
-    let damage: [(&str, fn(&std::path::Path)); 4] = [
+    type Damage = fn(&std::path::Path);
+    let damage: [(&str, Damage); 4] = [
         ("removed", |path| std::fs::remove_file(path).unwrap()),
         ("cut", |path| {
             let bytes = std::fs::read(path).unwrap();
@@ -95,10 +99,7 @@ async fn a_component_is_no_core_module() {
     lab.compile(&guest("hello")).await.unwrap();
     let function = lab.executor.function(spec(Digest::of(&guest("hello")), Entry::Component));
     let error = call(&function, get("/")).await.unwrap_err();
-    assert!(
-        matches!(error, InvokeError::Artefact { error: ArtefactError::Kind, .. }),
-        "{error:?}"
-    );
+    assert!(matches!(error, InvokeError::Artefact { error: ArtefactError::Kind, .. }), "{error:?}");
 }
 
 #[tokio::test]
@@ -143,8 +144,7 @@ async fn every_interface_said_to_be_provided_is() {
         assert!(matches!(error, CompileError::NoHandler { .. }), "{interface}: {error:?}");
     }
     // A function that no version of the interface has.
-    let secrets =
-        r#"(component (import "wasi:cli/environment@0.2.0" (instance (export "get-secrets" (func))))"#;
+    let secrets = r#"(component (import "wasi:cli/environment@0.2.0" (instance (export "get-secrets" (func))))"#;
     let wasm = wat(&COMPONENT.replacen("(component", secrets, 1).replace("HANDLE))", "))"));
     let error = lab.compile(&wasm).await.unwrap_err();
     assert!(matches!(error, CompileError::Incompatible(_)), "{error:?}");

@@ -85,6 +85,7 @@
   (core func $print (canon lower
     (func $streams "[method]output-stream.blocking-write-and-flush") (memory $mem)))
   (core func $drop-stream (canon resource.drop $output-stream))
+  (core func $drop-out (canon resource.drop $response-outparam))
 
   (core module $main
     (import "host" "memory" (memory 1))
@@ -97,6 +98,7 @@
     (import "host" "set" (func $set (param i32 i32 i32 i32 i64 i32 i32 i32 i32)))
     (import "host" "print" (func $print (param i32 i32 i32 i32)))
     (import "host" "drop-stream" (func $drop-stream (param i32)))
+    (import "host" "drop-out" (func $drop-out (param i32)))
     (global $runs (mut i32) (i32.const 0))
     (func (export "handle") (param $request i32) (param $out i32)
       (local $f i32) (local $r i32) (local $b i32) (local $s i32)
@@ -106,7 +108,8 @@
     (export "memory" (memory $mem))
     (export "fields" (func $fields)) (export "append" (func $append)) (export "response" (func $response))
     (export "body" (func $body)) (export "write" (func $write)) (export "finish" (func $finish))
-    (export "set" (func $set)) (export "print" (func $print)) (export "drop-stream" (func $drop-stream))))))
+    (export "set" (func $set)) (export "print" (func $print)) (export "drop-stream" (func $drop-stream))
+    (export "drop-out" (func $drop-out))))))
   (func $handle (param "request" (own $incoming-request)) (param "response-out" (own $response-outparam))
     (canon lift (core func $main "handle")))
   (instance $handler (export "handle" (func $handle)))

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use headgate_executor::{
-    Fault, GuestBodyError, GuestStream, HttpInvocation, Invocation, InvokeError, RequestBody,
-    TrapReason,
+    Fault, FunctionSpec, GuestBodyError, GuestStream, HttpInvocation, Invocation, InvokeError,
+    RequestBody, TrapReason,
 };
 use headgate_types::RequestId;
 use http_body::Body;
@@ -216,6 +216,19 @@ async fn a_declared_length_is_neither_missed_nor_exceeded() {
     let function = lab.component(&with_length("1060", "1", FINISH)).await; // 5
     let error = call(&function, get("/")).await.unwrap_err();
     assert!(matches!(error, InvokeError::Partial(_) | InvokeError::Trap(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_guest_that_throws_its_answer_away_and_runs_on_harms_nobody() {
+    let lab = Lab::new();
+    let limit = |spec: &mut FunctionSpec| spec.limits.deadline = Duration::from_millis(200);
+    let wasm = component_wat("(call $drop-out (local.get $out)) (loop $l (br $l))");
+    let function = lab.component_with(&wasm, limit).await;
+    let error = call(&function, get("/")).await.unwrap_err();
+    assert!(matches!(error, InvokeError::Deadline { .. }), "{error:?}");
+    let wasm = component_wat("(call $drop-out (local.get $out))");
+    let error = call(&lab.component(&wasm).await, get("/")).await.unwrap_err();
+    assert!(matches!(error, InvokeError::NoResponse), "{error:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! Core modules over Taubyte's ABI: what they are told and what becomes of their answers.
 
 use bytes::Bytes;
-use headgate_executor::{HttpInvocation, Invocation, InvokeError, RequestBody, TrapReason};
+use headgate_executor::{
+    GuestBodyError, HttpInvocation, Invocation, InvokeError, RequestBody, TrapReason,
+};
 use headgate_types::RequestId;
 use http_body_util::{BodyExt, StreamBody};
 
@@ -105,7 +107,10 @@ async fn initialize_runs_before_the_entry_and_start_may_fail() {
         (global $started (mut i32) (i32.const 200))"#;
     let set = "(global.set $started (i32.const 201))";
     for (start, status) in [
-        (format!(r#"(func (export "_initialize") {set}) (func (export "_start") unreachable)"#), 201),
+        (
+            format!(r#"(func (export "_initialize") {set}) (func (export "_start") unreachable)"#),
+            201,
+        ),
         (format!(r#"(func (export "_start") {set} (call $exit (i32.const 0)))"#), 201),
         (format!(r#"(func (export "_start") {set} (call $exit (i32.const 3)))"#), 201),
         (format!(r#"(func (export "_start") {set} unreachable)"#), 201),
@@ -184,6 +189,33 @@ async fn a_declared_length_is_kept() {
         let head = call(&function, request("HEAD", "/", RequestBody::empty())).await.unwrap();
         assert_eq!(head.headers()["content-length"], length);
         assert_eq!(text_of(head.into_body()).await.unwrap(), "");
+    }
+}
+
+#[tokio::test]
+async fn a_declared_length_is_kept_by_streams_too() {
+    let lab = Lab::new();
+    for (length, too_many) in [("3", true), ("5", false)] {
+        let wasm = core_wat(
+            &format!(
+                r#"{WRITE} {HEADER} {FLUSH} (import "env" "_sleep" (func $sleep (param i64)))"#
+            ),
+            &format!(r#"(data (i32.const 64) "content-length{length}text")"#),
+            "(drop (call $header (local.get $event)
+                (i32.const 64) (i32.const 14) (i32.const 78) (i32.const 1)))
+             (drop (call $flush (local.get $event)))
+             (call $sleep (i64.const 1000000))
+             (drop (call $write (local.get $event) (i32.const 79) (i32.const 4) (i32.const 0)))
+             (call $sleep (i64.const 1000000))",
+        );
+        let function = lab.core(&wasm, "main").await;
+        let response = call(&function, get("/")).await.unwrap();
+        assert_eq!(response.headers()["content-length"], length);
+        let error = text_of(response.into_body()).await.unwrap_err();
+        let GuestBodyError::Length { too_many: found, .. } = error else { panic!("{error:?}") };
+        assert_eq!(found, too_many);
+        assert!(!lab.metrics().contains(r#"result="ok"} 1"#));
+        assert_eq!(function.in_flight(), 0);
     }
 }
 

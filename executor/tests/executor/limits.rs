@@ -6,8 +6,8 @@ use headgate_executor::{GuestBodyError, GuestStream, InvokeError, TrapReason};
 use headgate_types::ByteSize;
 use http_body_util::BodyExt;
 
-use crate::lab::{Lab, answer, call, core_wat, get, guest};
 use crate::core_guests::CODE;
+use crate::lab::{Lab, answer, call, core_wat, get, guest};
 
 const SHORT: Duration = Duration::from_millis(150);
 
@@ -78,8 +78,7 @@ async fn memory_ends_where_the_function_says() {
         "(loop $more (br_if $more (i32.ne (memory.grow (i32.const 1)) (i32.const -1))))
          (drop (call $code (local.get $event) (i32.add (i32.const 200) (memory.size))))",
     );
-    let function =
-        lab.core_with(&wasm, "main", |s| s.limits.memory = ByteSize::from_mib(2)).await;
+    let function = lab.core_with(&wasm, "main", |s| s.limits.memory = ByteSize::from_mib(2)).await;
     assert_eq!(call(&function, get("/")).await.unwrap().status(), 232);
     assert!(lab.metrics().contains("memory_refusals_total 1"));
 

@@ -47,8 +47,7 @@ async fn a_flood_of_output_is_capped_and_said_so() {
     let lab = Lab::new();
     let function = lab.component(&guest("hostile")).await;
     assert_eq!(call(&function, get("/log")).await.unwrap().status(), 200);
-    let printed: usize =
-        lab.lines.of(GuestStream::Stdout).iter().map(|line| line.len() + 1).sum();
+    let printed: usize = lab.lines.of(GuestStream::Stdout).iter().map(|line| line.len() + 1).sum();
     // Line ends count, also the one the cap cut off.
     assert!((65_000..=65_537).contains(&printed), "{printed}");
     let host = lab.lines.of(GuestStream::Host);

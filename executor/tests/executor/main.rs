@@ -1,5 +1,6 @@
 //! The executor from outside: real guests, and small ones in WebAssembly text for what those do not do.
 
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod abi;
 mod admission;
 mod artefacts;

@@ -98,7 +98,7 @@ fn session<A: HttpServerApp>(
 ) -> ServerSession {
     let mut session = ServerSession::new_http1(stream);
     // pingora's defaults: 60 s for each read, and for ever for the other two.
-    
+    session.set_read_timeout(Some(limits.body_idle));
     session.set_total_drain_timeout(Some(limits.body_discard));
     session.set_write_timeout(Some(limits.write));
     match kept {

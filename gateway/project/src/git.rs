@@ -22,10 +22,10 @@ mod tree;
 mod watchdog;
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
@@ -142,22 +142,19 @@ impl Repository {
     /// As [`poll`](Self::poll), and [`GitError::TooLarge`] for what is over a limit.
     pub fn fetch(&self) -> Result<Commit, GitError> {
         let _busy = self.busy();
-        let damaged = self.damaged.swap(false, Relaxed);
-        if damaged || BareClone::is_worn(&self.clone_dir()) {
-            self.remove_clone()?;
+        let dir = self.clone_dir();
+        let damaged = self.damaged.load(Relaxed);
+        if !damaged && !BareClone::is_worn(&dir) {
+            let had_one = dir.exists();
+            match self.fetch_into(&dir) {
+                Ok(id) => return Ok(to_commit(id)),
+                Err(failure) if had_one && failure.may_be_the_clone() => {
+                    warn!(url = %self.remote, error = %failure, "fetch failed, trying a new clone");
+                }
+                Err(failure) => return Err(failure.explain(&self.remote, &self.limits)),
+            }
         }
-        let fresh = !self.clone_dir().exists();
-        let failure = match self.fetch_once() {
-            Ok(id) => return Ok(to_commit(id)),
-            Err(failure) => failure,
-        };
-        if fresh || !failure.may_be_the_clone() {
-            return Err(failure.explain(&self.remote, &self.limits));
-        }
-        warn!(url = %self.remote, error = %failure, "clone is damaged, cloning again");
-        self.remove_clone()?;
-        let fetched = self.fetch_once();
-        fetched.map(to_commit).map_err(|failure| failure.explain(&self.remote, &self.limits))
+        self.fetch_anew().map(to_commit)
     }
 
     /// Lists a fetched commit.
@@ -191,12 +188,12 @@ impl Repository {
         if clone.has_commit(id) { Ok((clone, id)) } else { Err(not_fetched()) }
     }
 
-    fn fetch_once(&self) -> Result<ObjectId, Failure> {
-        let clone = self.try_open_or_make()?;
+    fn fetch_into(&self, dir: &Path) -> Result<ObjectId, Failure> {
+        let clone = self.try_open_or_make(dir)?;
         let watchdog = Watchdog::new(&self.interrupted, &self.limits, clone.pack_folder());
         let id = watchdog.watch(|stop| clone.fetch(&self.remote, stop))?;
         // Opened anew, so that the new pack counts; listed, so that what is missing shows now.
-        let clone = self.try_open_or_make()?;
+        let clone = self.try_open_or_make(dir)?;
         match GitTree::list(clone, id, &self.limits.tree, Arc::clone(&self.damaged)) {
             Err(GitError::Damaged { source }) => Err(Failure::Clone(source)),
             // A tree that is too large is no damage; whoever reads it is told.
@@ -204,32 +201,41 @@ impl Repository {
         }
     }
 
-    /// For a poll: a clone that cannot be opened is replaced at once, there is nothing to lose.
-    fn open_or_make(&self) -> Result<BareClone, GitError> {
-        self.try_open_or_make().or_else(|failure| {
-            info!(url = %self.remote, error = %failure, "clone cannot be opened, making a new one");
-            self.remove_clone()?;
-            self.try_open_or_make().map_err(|failure| failure.explain(&self.remote, &self.limits))
-        })
-    }
-
-    fn try_open_or_make(&self) -> Result<BareClone, Failure> {
-        let dir = self.clone_dir();
-        if dir.exists() {
-            BareClone::clear_leftovers(&dir).map_err(|error| Failure::clone(&error))?;
-            BareClone::open(&dir, &self.remote, &self.limits)
-        } else {
-            BareClone::make(&dir, &self.remote, &self.limits)
+    /// Clones into a folder of its own, and lets that replace the clone once it is complete.
+    fn fetch_anew(&self) -> Result<ObjectId, GitError> {
+        let (next, dir) = (self.dir.join("clone.next"), self.clone_dir());
+        remove(&next)?;
+        match self.fetch_into(&next) {
+            Ok(id) => {
+                remove(&dir)?;
+                fs::rename(&next, &dir).map_err(|source| GitError::Folder { dir, source })?;
+                self.damaged.store(false, Relaxed);
+                Ok(id)
+            }
+            Err(failure) => {
+                remove(&next)?;
+                Err(failure.explain(&self.remote, &self.limits))
+            }
         }
     }
 
-    fn remove_clone(&self) -> Result<(), GitError> {
+    /// For a poll: a clone that cannot be opened is replaced at once, there is nothing to lose.
+    fn open_or_make(&self) -> Result<BareClone, GitError> {
         let dir = self.clone_dir();
-        match fs::remove_dir_all(&dir) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                Err(GitError::Folder { dir, source })
-            }
-            _ => Ok(()),
+        self.try_open_or_make(&dir).or_else(|failure| {
+            info!(url = %self.remote, error = %failure, "clone cannot be opened, making a new one");
+            remove(&dir)?;
+            let made = self.try_open_or_make(&dir);
+            made.map_err(|failure| failure.explain(&self.remote, &self.limits))
+        })
+    }
+
+    fn try_open_or_make(&self, dir: &Path) -> Result<BareClone, Failure> {
+        if dir.exists() {
+            BareClone::clear_leftovers(dir).map_err(|error| Failure::clone(&error))?;
+            BareClone::open(dir, &self.remote, &self.limits)
+        } else {
+            BareClone::make(dir, &self.remote, &self.limits)
         }
     }
 
@@ -237,8 +243,17 @@ impl Repository {
         self.dir.join("clone.git")
     }
 
-    fn busy(&self) -> std::sync::MutexGuard<'_, ()> {
+    fn busy(&self) -> MutexGuard<'_, ()> {
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn remove(dir: &Path) -> Result<(), GitError> {
+    match fs::remove_dir_all(dir) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(GitError::Folder { dir: dir.to_owned(), source })
+        }
+        _ => Ok(()),
     }
 }
 

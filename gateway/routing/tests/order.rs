@@ -55,10 +55,10 @@ fn a_rest_goes_last_among_equally_many_literals() {
 
 #[test]
 fn of_equally_many_literals_those_further_left_go_first() {
-    let table = table(&["function right GET /{a}/x", "function left GET /x/{b}"]);
-    check(&table, "GET", &[("/x/x", "left"), ("/y/x", "right"), ("/x/y", "left")]);
-    let table = self::table(&["function short GET /x/{*r}", "function long GET /x/{a}/{*r}"]);
-    check(&table, "GET", &[("/x/a/b", "long"), ("/x/a", "short")]);
+    let table = table(&["function a-right GET /{a}/x", "function left GET /x/{b}"]);
+    check(&table, "GET", &[("/x/x", "left"), ("/y/x", "a-right"), ("/x/y", "left")]);
+    let table = self::table(&["function a-short GET /x/{*r}", "function long GET /x/{a}/{*r}"]);
+    check(&table, "GET", &[("/x/a/b", "long"), ("/x/a", "a-short")]);
 }
 
 #[test]

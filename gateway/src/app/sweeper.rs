@@ -1,9 +1,10 @@
-//! `Sweeper`: takes away blobs that no kept revision needs.
+//! `Sweeper`: takes away blobs and native code that no kept revision needs.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use headgate_executor::Executor;
 use headgate_store::{BlobStore, Records};
-use headgate_types::{Chain, Clock, Digest, Timestamp};
+use headgate_types::{Chain, Clock, Digest};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -18,6 +19,7 @@ const GRACE: Duration = Duration::from_secs(3600);
 pub(super) struct Sweeper {
     pub(super) store: Arc<BlobStore>,
     pub(super) records: Arc<Records>,
+    pub(super) executor: Executor,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -43,8 +45,8 @@ impl Sweeper {
             keep.extend(manifest.blobs());
             keep.insert(digest);
         }
-        let grace = u64::try_from(GRACE.as_millis()).unwrap_or(u64::MAX);
-        let older_than = self.clock.now().as_millis().saturating_sub(grace);
-        Ok(self.store.sweep(&keep, Timestamp::from_millis(older_than))?)
+        let older_than = self.clock.now().before(GRACE);
+        self.executor.retain(&keep, older_than)?;
+        Ok(self.store.sweep(&keep, older_than)?)
     }
 }

@@ -59,6 +59,9 @@ impl Reporter for Terminal {
             Event::Refused { revision, diagnostics, serving } => {
                 self.progress.ended(&revision.project);
                 let serving = match serving {
+                    Some(revision) if is_folder(revision) => {
+                        "its last good state is still served".to_owned()
+                    }
                     Some(revision) => format!("still serving {}", named(revision)),
                     None => "nothing is served yet".to_owned(),
                 };
@@ -135,13 +138,17 @@ impl Terminal {
 
     fn deployed(&self, deployed: &Deployed) -> String {
         let mut text = format!(
-            "{} {} live in {} · {} · {}\n",
+            "{} {} live in {}",
             self.paint(Paint::Good, "✓"),
             named(&deployed.revision),
             rounded(deployed.elapsed),
-            count(deployed.functions, "function"),
-            count(deployed.websites, "website"),
         );
+        for (n, noun) in [(deployed.functions, "function"), (deployed.websites, "website")] {
+            if n > 0 {
+                text.push_str(&format!(" · {}", count(n, noun)));
+            }
+        }
+        text.push('\n');
         if self.are_news(deployed) {
             for url in deployed.urls.iter().take(MOST_URLS) {
                 text.push_str(&format!("  {}\n", plain(url)));
@@ -180,11 +187,15 @@ fn trust_advice(authority: &Path) -> String {
 
 /// `shop main@1a2b3c4d5e`; a folder has no commit worth showing.
 fn named(revision: &Revision) -> String {
-    if revision.commit.as_str().starts_with("worktree-") {
+    if is_folder(revision) {
         return revision.project.to_string();
     }
     let branch = plain(revision.branch.as_str());
     format!("{} {branch}@{}", revision.project, plain(revision.commit.fmt_short()))
+}
+
+fn is_folder(revision: &Revision) -> bool {
+    revision.commit.as_str().starts_with("worktree-")
 }
 
 fn rounded(duration: Duration) -> String {
@@ -196,17 +207,44 @@ fn rounded(duration: Duration) -> String {
 
 #[cfg(test)]
 mod tests {
-    use headgate_types::{Branch, Commit};
+    use std::sync::Arc;
+
+    use headgate_types::{Branch, Commit, Generation};
 
     use super::*;
+    use crate::cli::output::OutputFormat;
 
-    #[test]
-    fn a_commit_is_named_and_a_folder_is_not() {
-        let revision = |commit| Revision {
+    fn revision(commit: &str) -> Revision {
+        Revision {
             project: "shop".parse().unwrap(),
             branch: Branch::new("main"),
             commit: Commit::new(commit),
+        }
+    }
+
+    #[test]
+    fn urls_are_shown_when_they_are_new() {
+        let output = Output::detect(OutputFormat::Json); // without colours, whatever the tests run on
+        let terminal = Terminal::new(output, Greeting::Run);
+        let deployed = |urls: usize| {
+            terminal.deployed(&Deployed {
+                revision: revision("1a2b3c4d5e6f"),
+                generation: Generation(1),
+                elapsed: Duration::from_millis(84),
+                functions: 6,
+                websites: 1,
+                diagnostics: Arc::default(),
+                urls: (0..urls).map(|n| format!("http://{n}.localhost")).collect(),
+            })
         };
+        let live = "✓ shop main@1a2b3c4d5e live in 84 ms · 6 functions · 1 website\n";
+        assert_eq!(deployed(1), format!("{live}  http://0.localhost\n"));
+        assert_eq!(deployed(1), live);
+        assert!(deployed(12).ends_with("  http://9.localhost\n  and 2 more: `headgate routes`\n"));
+    }
+
+    #[test]
+    fn a_commit_is_named_and_a_folder_is_not() {
         assert_eq!(named(&revision("1a2b3c4d5e6f7a8b")), "shop main@1a2b3c4d5e");
         assert_eq!(named(&revision("worktree-1a2b3c4d5e6f")), "shop");
     }

@@ -43,6 +43,19 @@ fn exports(entries: &[String]) -> String {
     }
 }
 
+/// A warning if the guest imports functions that answer an error in this version. Whether it ever calls
+/// them, its imports do not tell.
+pub(super) fn unserved_imports(function: &Function, compiled: &Compiled) -> Option<Diagnostic> {
+    if compiled.unserved.is_empty() {
+        return None;
+    }
+    let text = format!("{} imports what is not served yet", function.artefact.path);
+    let warning = Diagnostic::warning(codes::NOT_SERVED_YET, text).at(function.place.clone()).note(
+        format!("these answer an error when they are called: {}", compiled.unserved.join(", ")),
+    );
+    Some(warning)
+}
+
 /// Why an artefact cannot run here; one diagnostic for each thing that is wrong with it.
 pub(super) fn guest_refused(function: &Function, error: &CompileError) -> Vec<Diagnostic> {
     let path = &function.artefact.path;

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use headgate_project::{
-    ArtefactFile, Diagnostic, Function, Project, SiteRoot, Website,
+    ArtefactFile, Diagnostic, Function, Place, Project, SiteRoot, Website,
     diagnostic::codes,
     tree::{Entry, EntryKind, Fingerprint, ReadError, Tree},
     unpack::{self, SiteEntry},
@@ -16,7 +16,7 @@ use headgate_store::{Batch, BlobStore, StoreError};
 use headgate_types::{Chain, Digest};
 use headgate_website::{Encoded, SiteFile, SiteTable, is_served};
 
-use super::{Progress, limits};
+use super::{DeployError, Progress, limits};
 use crate::event::Stage;
 
 /// What the previous deploy of the same source stored, by fingerprint. Holds only what that deploy used.
@@ -44,7 +44,7 @@ pub(super) fn ingest(
     project: &Project,
     before: &IngestCache,
     progress: &Progress,
-) -> Result<Ingested, StoreError> {
+) -> Result<Ingested, DeployError> {
     let mut work = Ingest { batch: store.batch(), store, tree, before, done: Ingested::default() };
     let total = (project.functions.len() + project.websites.len()) as u64;
     for (i, function) in project.functions.iter().enumerate() {
@@ -71,7 +71,7 @@ struct Ingest<'a> {
 }
 
 impl Ingest<'_> {
-    fn artefact(&mut self, function: &Function) -> Result<Option<Digest>, StoreError> {
+    fn artefact(&mut self, function: &Function) -> Result<Option<Digest>, DeployError> {
         let file = &function.artefact;
         let fingerprint = file.fingerprint;
         if let Some(digest) = self.before.artefacts.get(&fingerprint).copied()
@@ -80,32 +80,30 @@ impl Ingest<'_> {
             self.done.cache.artefacts.insert(fingerprint, digest);
             return Ok(Some(digest));
         }
-        let unpacked = self
-            .tree
-            .read(&file.path, limits::MAX_ARTEFACT)
-            .map_err(|error| unreadable(&file.path, &error))
-            .and_then(|bytes| {
-                ArtefactFile::unpack(bytes, limits::MAX_ARTEFACT).map_err(|error| {
-                    let text = format!("{} cannot be used: {}", file.path, Chain(&error));
-                    Diagnostic::error(codes::INVALID_ARTEFACT, text).hint(
-                        "build it again: raw wasm, a zip that holds `main.wasm`, or a `.zwasm`",
-                    )
-                })
-            });
-        match unpacked {
+        let place = &function.place;
+        let Some(bytes) = self.read(&file.path, limits::MAX_ARTEFACT, place)? else {
+            return Ok(None);
+        };
+        match ArtefactFile::unpack(bytes, limits::MAX_ARTEFACT) {
             Ok(wasm) => {
                 let digest = self.batch.put(&wasm)?;
                 self.done.cache.artefacts.insert(fingerprint, digest);
                 Ok(Some(digest))
             }
-            Err(diagnostic) => {
-                self.done.diagnostics.push(diagnostic.at(function.place.clone()));
+            Err(error) => {
+                let text = format!("{} cannot be used: {}", file.path, Chain(&error));
+                let diagnostic = Diagnostic::error(codes::INVALID_ARTEFACT, text).at(place.clone());
+                self.done.diagnostics.push(
+                    diagnostic.hint(
+                        "build it again: raw wasm, a zip that holds `main.wasm`, or a `.zwasm`",
+                    ),
+                );
                 Ok(None)
             }
         }
     }
 
-    fn site(&mut self, website: &Website) -> Result<SiteTable, StoreError> {
+    fn site(&mut self, website: &Website) -> Result<SiteTable, DeployError> {
         let mut table = SiteTable::default();
         match &website.root {
             SiteRoot::Folder { dir } => {
@@ -119,30 +117,29 @@ impl Ingest<'_> {
                     }
                 }
             }
-            SiteRoot::Archive { path } => match self.archive(path) {
-                Ok(files) => {
-                    for SiteEntry { path, content } in files {
-                        if is_served(&path) {
-                            let file = self.store_file(&path, content)?;
-                            table.insert(&path, file);
-                        }
+            SiteRoot::Archive { path } => {
+                for SiteEntry { path, content } in self.archive(website, path)? {
+                    if is_served(&path) {
+                        let file = self.store_file(&path, content)?;
+                        table.insert(&path, file);
                     }
                 }
-                Err(diagnostic) => {
-                    self.done.diagnostics.push(diagnostic.at(website.place.clone()));
-                }
-            },
+            }
         }
         Ok(table)
     }
 
-    fn archive(&self, path: &str) -> Result<Vec<SiteEntry>, Diagnostic> {
-        let bytes =
-            self.tree.read(path, limits::MAX_ARCHIVE).map_err(|error| unreadable(path, &error))?;
-        unpack::site(bytes, limits::SITE).map_err(|error| {
+    fn archive(&mut self, website: &Website, path: &str) -> Result<Vec<SiteEntry>, DeployError> {
+        let Some(bytes) = self.read(path, limits::MAX_ARCHIVE, &website.place)? else {
+            return Ok(Vec::new());
+        };
+        unpack::site(bytes, limits::SITE).or_else(|error| {
             let text = format!("{path} cannot be read: {}", Chain(&error));
-            Diagnostic::error(codes::INVALID_SITE, text)
-                .hint("make the archive again with an ordinary zip program")
+            let diagnostic = Diagnostic::error(codes::INVALID_SITE, text)
+                .at(website.place.clone())
+                .hint("make the archive again with an ordinary zip program");
+            self.done.diagnostics.push(diagnostic);
+            Ok(Vec::new())
         })
     }
 
@@ -152,7 +149,7 @@ impl Ingest<'_> {
         website: &Website,
         entry: &Entry,
         path: &str,
-    ) -> Result<Option<SiteFile>, StoreError> {
+    ) -> Result<Option<SiteFile>, DeployError> {
         if entry.kind != EntryKind::File {
             let what = format!("{} is a {} and is not served", entry.path, entry.kind);
             let warning = Diagnostic::warning(codes::UNREADABLE_FILE, what)
@@ -167,15 +164,28 @@ impl Ingest<'_> {
             self.done.cache.files.insert(key, known.clone());
             return Ok(Some(known.clone()));
         }
-        match self.tree.read(&entry.path, limits::MAX_SITE_FILE) {
-            Ok(content) => {
-                let file = self.store_file(path, content)?;
-                self.done.cache.files.insert(key, file.clone());
-                Ok(Some(file))
-            }
+        let Some(content) = self.read(&entry.path, limits::MAX_SITE_FILE, &website.place)? else {
+            return Ok(None);
+        };
+        let file = self.store_file(path, content)?;
+        self.done.cache.files.insert(key, file.clone());
+        Ok(Some(file))
+    }
+
+    /// `None` if the file cannot be had; a diagnostic at `place` says why then.
+    fn read(
+        &mut self,
+        path: &str,
+        limit: u64,
+        place: &Place,
+    ) -> Result<Option<Bytes>, DeployError> {
+        match self.tree.read(path, limit) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(ReadError::Changed { .. }) => Err(DeployError::SourceChanged),
             Err(error) => {
-                let diagnostic = unreadable(&entry.path, &error);
-                self.done.diagnostics.push(diagnostic.at(website.place.clone()));
+                let text = format!("{path} cannot be read: {}", Chain(&error));
+                let diagnostic = Diagnostic::error(codes::UNREADABLE_FILE, text);
+                self.done.diagnostics.push(diagnostic.at(place.clone()));
                 Ok(None)
             }
         }
@@ -201,8 +211,4 @@ impl Ingest<'_> {
 
 fn blobs(file: &SiteFile) -> impl Iterator<Item = &Digest> {
     std::iter::once(&file.digest).chain(file.encodings.iter().map(|encoded| &encoded.digest))
-}
-
-fn unreadable(path: &str, error: &ReadError) -> Diagnostic {
-    Diagnostic::error(codes::UNREADABLE_FILE, format!("{path} cannot be read: {}", Chain(error)))
 }

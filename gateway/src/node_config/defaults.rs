@@ -50,6 +50,10 @@ pub(super) const LARGEST_FILE: u64 = 1 << 20;
 pub(super) const LOG: LogConfig =
     LogConfig { format: LogFormat::Auto, level: LogLevel::Info, access: true };
 
+/// A developer reads the events; the log adds its warnings and the requests, not the same again.
+pub(super) const DEV_LOG: LogConfig =
+    LogConfig { format: LogFormat::Auto, level: LogLevel::Warn, access: true };
+
 pub(super) const EXECUTOR: ExecutorConfig = ExecutorConfig {
     // The executor's own: each slot reserves 4 GiB of address space, and nothing else until it is used.
     instances: 200,

@@ -119,6 +119,10 @@ pub(super) async fn guest_failed(
             let retry = [(header::RETRY_AFTER, seconds)];
             say(session, ctx, StatusCode::SERVICE_UNAVAILABLE, text, &retry).await
         }
+        InvokeError::Request { reason } => {
+            let text = format!("The function cannot be asked this: {reason}.");
+            say(session, ctx, StatusCode::BAD_REQUEST, &text, &[]).await
+        }
         InvokeError::Deadline { .. } => {
             let text = "The function took too long to answer.";
             say(session, ctx, StatusCode::GATEWAY_TIMEOUT, text, &[]).await

@@ -1,5 +1,6 @@
 //! A website's answer: the site's table says what, the blob cache has it.
 
+use headgate_routing::RequestPath;
 use headgate_website::{Body, Site, SiteAnswer, SiteRequest};
 use pingora_error::{Error, ErrorType};
 use pingora_proxy::Session;
@@ -17,10 +18,11 @@ pub(super) async fn serve(
     blobs: &BlobCache,
 ) -> Written {
     let request = session.req_header();
+    let full_path = RequestPath::parse(request.uri.path()).expect("it led here");
     let answer = site.answer(SiteRequest {
         method: &request.method,
         path,
-        full_path: request.uri.path(),
+        full_path: full_path.as_str(),
         query: request.uri.query(),
         headers: &request.headers,
     });

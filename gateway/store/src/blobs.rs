@@ -10,6 +10,7 @@ mod batch;
 mod blob;
 mod error;
 mod layout;
+mod settling;
 mod sweep;
 
 use std::{
@@ -28,7 +29,7 @@ use tempfile::{NamedTempFile, TempPath};
 use tracing::warn;
 
 pub use self::{batch::Batch, blob::Blob, error::StoreError, sweep::Swept};
-use self::{error::failed, layout::Layout};
+use self::{error::failed, layout::Layout, settling::Settling};
 
 /// Pages read from a stream at a time: large enough that system calls do not matter.
 const STREAM_CHUNK: usize = 128 << 10;
@@ -40,6 +41,7 @@ pub struct BlobStore {
     /// Read while a blob is put in its place, written while one is taken away: a sweep cannot remove
     /// what a `put` has just found to be there.
     presence: RwLock<()>,
+    settling: Settling,
     blobs: AtomicU64,
     bytes: AtomicU64,
 }
@@ -67,7 +69,7 @@ impl BlobStore {
             Ok(())
         })?;
         let (blobs, bytes) = (AtomicU64::new(blobs), AtomicU64::new(bytes));
-        Ok(Self { layout, presence: RwLock::new(()), blobs, bytes })
+        Ok(Self { layout, presence: RwLock::new(()), settling: Settling::new(), blobs, bytes })
     }
 
     /// Stores bytes and returns their name once they are durable. Costs no write if they are there.
@@ -182,8 +184,7 @@ impl BlobStore {
 
     fn put_known(&self, digest: Digest, bytes: &[u8]) -> Result<(), StoreError> {
         if self.is_whole(&digest, bytes.len() as u64) {
-            // Another thread may have renamed it a moment ago and not have synced the folder yet.
-            return self.layout.sync([self.layout.shard(&digest)]);
+            return self.settle_found(&digest);
         }
         let mut file = self.layout.incoming_file()?;
         file.write_all(bytes).map_err(failed("write a blob"))?;
@@ -197,8 +198,21 @@ impl BlobStore {
         file: NamedTempFile,
     ) -> Result<(), StoreError> {
         file.as_file().sync_all().map_err(failed("sync a blob"))?;
+        self.settling.begin(&digest);
         self.install(&digest, length, file.into_temp_path())?;
-        self.layout.sync([self.layout.shard(&digest)])
+        self.layout.sync([self.layout.shard(&digest)])?;
+        self.settling.end(&digest);
+        Ok(())
+    }
+
+    /// Makes sure that a blob found in place stays there.
+    fn settle_found(&self, digest: &Digest) -> Result<(), StoreError> {
+        if self.settling.is_suspect(digest) {
+            self.settling.begin(digest);
+            self.layout.sync([self.layout.shard(digest)])?;
+            self.settling.end(digest);
+        }
+        Ok(())
     }
 
     /// Whether a blob is in place with its full length; if so it counts as written now.

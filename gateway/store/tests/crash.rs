@@ -10,6 +10,8 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::Path,
     process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
 use headgate_store::{BlobStore, Records, RevisionRecord};
@@ -36,7 +38,7 @@ fn a_store_survives_being_killed_at_any_moment() {
     let mut known = 0;
     for kill in 0..KILLS {
         let mut child = start_child(dir.path());
-        let acknowledged = kill_after(&mut child, rng.random_range(0..10), &mut rng);
+        let acknowledged = kill_after(&mut child, rng.random_range(1..6), &mut rng);
         let found = check(dir.path());
         assert!(
             found >= acknowledged.unwrap_or(known),
@@ -95,13 +97,18 @@ fn kill_after(child: &mut Child, revisions: usize, rng: &mut StdRng) -> Option<u
     let mut announced = out.lines().map_while(Result::ok).filter_map(|line| {
         line.strip_prefix("accepted ").map(|number| number.parse().expect("a number"))
     });
-    let mut last = None;
+    let mut last = announced.next();
+    let mut started = Instant::now();
+    let mut usual = Duration::ZERO;
     for _ in 0..revisions {
         last = announced.next();
+        usual = started.elapsed();
+        started = Instant::now();
     }
-    // Not on the boundary of a revision.
-    for _ in 0..rng.random_range(0..200_000) {
-        std::hint::spin_loop();
+    // Anywhere within the next revision, judging by the last one.
+    let moment = usual.mul_f64(rng.random_range(0.0..1.2));
+    while started.elapsed() < moment {
+        thread::yield_now();
     }
     child.kill().expect("a living child");
     child.wait().expect("a dead child");

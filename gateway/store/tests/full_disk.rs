@@ -15,7 +15,8 @@ use headgate_types::{Branch, Commit, Digest, Revision, Timestamp};
 const FOLDER: &str = "HEADGATE_STORE_FULL_DISK_TEST";
 
 /// Mounts over `$0` and becomes the command after it.
-const ON_SMALL_DISK: &str = "mount -t tmpfs -o size=4m,mode=700 headgate-test \"$0\" && exec \"$@\"";
+const ON_SMALL_DISK: &str =
+    "mount -t tmpfs -o size=4m,mode=700 headgate-test \"$0\" && exec \"$@\"";
 
 #[test]
 fn a_full_disk_refuses_and_harms_nothing() {
@@ -62,7 +63,9 @@ fn fill(folder: &Path) {
     // What a refused put wrote is gone: the same room can be used again, to the last byte.
     let mut fillers = Vec::new();
     for size in [256 << 10, 16 << 10, 4 << 10] {
-        while let Ok(digest) = store.put(&vec![u8::try_from(fillers.len() % 251).expect("small"); size + fillers.len()]) {
+        while let Ok(digest) = store
+            .put(&vec![u8::try_from(fillers.len() % 251).expect("small"); size + fillers.len()])
+        {
             fillers.push(digest);
         }
     }
@@ -76,7 +79,9 @@ fn fill(folder: &Path) {
     assert_eq!(current.len(), 1);
 
     // Room again: all goes on without a restart.
-    store.sweep(&std::collections::HashSet::from([kept]), Timestamp::from_millis(u64::MAX)).expect("sweep");
+    store
+        .sweep(&std::collections::HashSet::from([kept]), Timestamp::from_millis(u64::MAX))
+        .expect("sweep");
     accept(&records, "after", kept).expect("room for a record");
     assert_eq!(records.current().expect("records")[0].revision.commit.as_str(), "after");
     store.put(&vec![1; 64 << 10]).expect("room for a blob");

@@ -44,7 +44,7 @@ pub struct Stream {
 }
 
 impl Stream {
-    pub(super) fn new(response: Response<Incoming>) -> Self {
+    pub(crate) fn new(response: Response<Incoming>) -> Self {
         let (Parts { status, version, headers, .. }, body) = response.into_parts();
         Self { status, headers, version, body }
     }

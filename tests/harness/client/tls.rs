@@ -19,8 +19,7 @@ pub(crate) struct Roots(RootCertStore);
 impl Roots {
     pub(crate) fn read(pem: &Path) -> Self {
         let certificate = CertificateDer::from_pem_file(pem);
-        let certificate =
-            certificate.unwrap_or_else(|error| panic!("{}: {error}", pem.display()));
+        let certificate = certificate.unwrap_or_else(|error| panic!("{}: {error}", pem.display()));
         let mut roots = RootCertStore::empty();
         roots.add(certificate).expect("an authority's certificate is one");
         Self(roots)

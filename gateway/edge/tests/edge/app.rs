@@ -84,6 +84,11 @@ impl App {
                 session.write_response_body(Bytes::new(), true).await
             }
             "/large" => text(session, 200, "x".repeat(3_000_000)).await,
+            "/keep" => {
+                // Keeps the connection although the body was not read.
+                session.set_close_on_response_before_downstream_finish(false);
+                text(session, 200, "kept".to_owned()).await
+            }
             "/panic" => panic!("a handler's bug"),
             path => text(session, 200, format!("hello {path}")).await,
         }

@@ -53,8 +53,8 @@ async fn the_acme_challenge_is_a_handshake_and_no_more() {
 async fn a_silent_handshake_is_closed() {
     let node = node_with(|limits| limits.handshake = SHORT);
     let begun = Instant::now();
-    let mut client = tokio::net::TcpStream::connect(node.tls).await.unwrap();
-    assert_eq!(client.read(&mut [0; 9]).await.unwrap(), 0);
+    let io = tokio::net::TcpStream::connect(node.tls).await.unwrap();
+    assert_eq!(crate::node::Client { io }.rest().await, "");
     assert!(begun.elapsed() < PATIENCE / 2);
     node.counted("edge_handshakes_total{result=\"timeout\"} 1").await;
 }

@@ -1,6 +1,6 @@
 //! What can go wrong with a remote, told so that its owner knows what to do.
 
-use std::{error::Error, fmt, io, path::PathBuf};
+use std::{error::Error, fmt, io, os::unix::fs::MetadataExt, path::PathBuf};
 
 use headgate_types::{Branch, ByteSize, Chain, Commit};
 
@@ -28,6 +28,13 @@ pub enum GitError {
          add it with `ssh-keyscan {host} >> ~/.ssh/known_hosts`"
     )]
     HostKey { host: String, source: RemoteCause },
+    #[error(
+        "`{}` belongs to another user, and Git reads it only after `git config --global --add \
+         safe.directory {}`",
+        path.display(),
+        path.display()
+    )]
+    Owner { path: PathBuf, source: RemoteCause },
     #[error("`{program}` is not installed, and {url} needs it")]
     NoProgram { program: &'static str, url: String },
     #[error("{url} cannot be reached")]
@@ -131,6 +138,10 @@ fn explain_remote(
     remote: &RemoteConfig,
     limits: &GitLimits,
 ) -> GitError {
+    // What `git-upload-pack` says of it reaches nobody: it just ends.
+    if let (Reason::Other | Reason::Unreachable, Some(path)) = (reason, owned_by_another(remote)) {
+        return GitError::Owner { path, source };
+    }
     match reason {
         Reason::HostKey => GitError::HostKey { host: remote.host().to_owned(), source },
         Reason::Refused => GitError::Refused { url, hint: access_hint(remote), source },
@@ -144,6 +155,13 @@ fn explain_remote(
         Reason::DiskFull => GitError::Full { source },
         Reason::Other => GitError::Failed { url, source },
     }
+}
+
+/// The remote's folder, if it is one on this machine that is not ours.
+fn owned_by_another(remote: &RemoteConfig) -> Option<PathBuf> {
+    let path = remote.local_path()?;
+    let owner = path.metadata().ok()?.uid();
+    (owner != rustix::process::geteuid().as_raw()).then_some(path)
 }
 
 fn access_hint(remote: &RemoteConfig) -> &'static str {

@@ -220,6 +220,23 @@ fn a_missing_repository_is_reported() {
     assert!(matches!(error, GitError::NoRepository { .. }), "a folder without Git: {error:?}");
 }
 
+/// Only root can give a folder away, and its owner may have told Git to trust it.
+#[test]
+fn a_repository_of_another_user_is_read_or_explained() {
+    const ANOTHER: u32 = 12_345;
+    let fixture = Fixture::with_commit();
+    for path in [fixture.origin(), fixture.origin().join(".git")] {
+        if std::os::unix::fs::chown(path, Some(ANOTHER), Some(ANOTHER)).is_err() {
+            println!("not checked: this user cannot give a folder away");
+            return;
+        }
+    }
+    match fixture.follow("main").poll() {
+        Ok(_) => {}
+        Err(error) => assert!(matches!(error, GitError::Owner { .. }), "{error:?}"),
+    }
+}
+
 #[test]
 fn a_remote_that_does_not_answer_is_unreachable() {
     let dir = tempfile::tempdir().unwrap();
@@ -242,7 +259,10 @@ fn a_branch_is_followed_over_http() {
     let repository = server.follow(&fixture, "origin/.git");
     for content in ["id: 2", "id: 3"] {
         let commit = fixture.commit("config.yaml", content);
-        assert_eq!(repository.poll().unwrap(), RemoteHead { commit: commit.clone(), fetched: false });
+        assert_eq!(
+            repository.poll().unwrap(),
+            RemoteHead { commit: commit.clone(), fetched: false }
+        );
         assert_eq!(repository.fetch().unwrap(), commit);
         assert_eq!(read(&repository, &commit, "config.yaml"), content);
     }
@@ -424,6 +444,19 @@ fn a_blob_found_damaged_makes_the_next_fetch_start_over() {
     assert!(!repository.poll().unwrap().fetched, "so that someone fetches");
     assert_eq!(repository.fetch().unwrap(), commit);
     assert_eq!(read(&repository, &commit, "a").len(), 1 << 16);
+}
+
+#[test]
+fn a_damaged_remote_takes_nothing_from_the_clone() {
+    let fixture = Fixture::with_commit();
+    let repository = fixture.follow("main");
+    let commit = repository.fetch().unwrap();
+    fixture.commit("config.yaml", "id: 2");
+    fs::remove_dir_all(fixture.origin().join(".git/objects")).unwrap();
+    fs::create_dir(fixture.origin().join(".git/objects")).unwrap();
+    assert!(repository.fetch().is_err());
+    assert_eq!(read(&repository, &commit, "config.yaml"), "id: 1");
+    assert!(!fixture.dir.path().join("state/clone.next").exists());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `Looking`: notices changes by listing the folder again and again.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::mpsc::{Receiver, RecvTimeoutError},
     time::Duration,
 };
@@ -47,7 +47,7 @@ impl Looking {
 }
 
 /// Files carry stamps of the machine's clock, so no other clock can tell which of them are fresh.
-fn state(root: &PathBuf) -> Result<Commit, String> {
+fn state(root: &Path) -> Result<Commit, String> {
     let tree = FolderTree::open(root, &TreeLimits::default(), SystemClock.now());
     tree.map(|tree| tree.commit()).map_err(|error| error.to_string())
 }

@@ -12,9 +12,10 @@ use headgate_types::{ByteSize, parse_duration};
 use serde_saphyr::Spanned;
 
 use super::{Problem, Reader, Text};
+use crate::node_config::absolute;
 
 impl Reader<'_> {
-    /// Relative to the folder of the file, so that the node can be started from anywhere.
+    /// Absolute; what is relative starts at the folder of the file, so that the node can be started from anywhere.
     pub(super) fn path(&mut self, text: &Text) -> PathBuf {
         if text.value.is_empty() || text.value.contains('\0') {
             self.mistake(
@@ -23,7 +24,7 @@ impl Reader<'_> {
                 "name a file or a folder".to_owned(),
             );
         }
-        self.file.parent().unwrap_or_else(|| Path::new("")).join(&text.value)
+        absolute(&self.file.parent().unwrap_or_else(|| Path::new("")).join(&text.value))
     }
 
     /// A file that must be there when the node starts; its content is read when it is used.

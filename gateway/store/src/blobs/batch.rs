@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     io::Write,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use headgate_types::Digest;
@@ -71,22 +71,31 @@ impl<'a> Batch<'a> {
     /// As [`put`](Self::put). Blobs already in place stay; nobody refers to them.
     pub fn commit(self) -> Result<(), StoreError> {
         let staged = self.staged.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let layout = &self.store.layout;
+        let (layout, settling) = (&self.store.layout, &self.store.settling);
         let written = staged.values().filter_map(|staged| match staged {
             Staged::Written { file, .. } => Some(file.to_path_buf()),
             Staged::Present => None,
         });
         layout.sync(written.collect::<Vec<_>>())?;
-        let shards: HashSet<_> = staged.keys().map(|digest| layout.shard(digest)).collect();
+        let mut unsettled = Vec::new();
         for (digest, staged) in staged {
-            if let Staged::Written { file, length } = staged {
-                self.store.install(&digest, length, file)?;
+            match staged {
+                Staged::Present if !settling.is_suspect(&digest) => continue,
+                Staged::Present => settling.begin(&digest),
+                Staged::Written { file, length } => {
+                    settling.begin(&digest);
+                    self.store.install(&digest, length, file)?;
+                }
             }
+            unsettled.push(digest);
         }
-        layout.sync(shards)
+        let shards: HashSet<_> = unsettled.iter().map(|digest| layout.shard(digest)).collect();
+        layout.sync(shards)?;
+        unsettled.iter().for_each(|digest| settling.end(digest));
+        Ok(())
     }
 
-    fn staged(&self) -> std::sync::MutexGuard<'_, HashMap<Digest, Staged>> {
+    fn staged(&self) -> MutexGuard<'_, HashMap<Digest, Staged>> {
         self.staged.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -22,7 +22,7 @@ use super::error::{StoreError, failed};
 
 /// From this many files on, one `syncfs` is cheaper than an `fsync` for each: that flushes the whole
 /// file system once, others' data included, where every `fsync` waits for the disk by itself.
-const SYNC_AT_ONCE: usize = 16;
+const SYNC_AT_ONCE: usize = 8;
 
 const SHARDS: u8 = u8::MAX;
 

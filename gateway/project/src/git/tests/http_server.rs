@@ -42,7 +42,9 @@ fn answer(connection: TcpStream, root: &Path) {
     let head = read_head(&mut connection);
     let field = |name: &str| {
         let mut fields = head.iter().skip(1).filter_map(|line| line.split_once(": "));
-        fields.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
+        fields
+            .find(|(found, _)| found.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.to_owned())
     };
     let [method, target, _version] = head[0].split(' ').collect::<Vec<_>>()[..] else {
         panic!("{head:?}")
