@@ -8,8 +8,12 @@ mod sweeper;
 
 use std::{
     fmt,
+    fs::DirBuilder,
     net::{SocketAddr, TcpListener},
+    os::unix::fs::DirBuilderExt,
+    path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -92,17 +96,21 @@ impl fmt::Debug for Gateway {
 }
 
 impl Gateway {
-    /// Opens the state folder, binds every address and publishes what was accepted before.
+    /// Opens the state folder, binds every address and publishes what was accepted before. To be called
+    /// inside a tokio runtime; it blocks.
     ///
     /// # Errors
     /// Whatever keeps the node from serving: an address in use, a state folder that is not ours.
-    pub async fn build(config: NodeConfig, reporter: Arc<dyn Reporter>) -> anyhow::Result<Self> {
+    pub fn build(config: NodeConfig, reporter: Arc<dyn Reporter>) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let mut registry = Registry::with_prefix("headgate");
         let metrics = Metrics::register(&mut registry);
 
         // Addresses first: a port in use is the most common mistake and the cheapest to find.
         let (listeners, bound) = bind(&config)?;
+
+        make_state_folder(&config.state)?;
+        let admin = AdminListener::bind(&config.admin).context("opening the admin socket")?;
 
         let logs = Arc::new(LogHub::new());
         let guest_log = Arc::new(HubLog { hub: logs.clone(), clock: clock.clone() });
@@ -174,7 +182,6 @@ impl Gateway {
             view: publisher.cell().clone(),
             readiness: Arc::new(Readiness::default()),
         };
-        let admin = AdminListener::bind(&config.admin).context("opening the admin socket")?;
         Ok(Self {
             proxy: http_proxy(proxy, &edge, config.workers.get()),
             listeners: listeners
@@ -212,6 +219,7 @@ impl Gateway {
         let (stop_edge, edge_stops) = watch::channel(false);
         let stop = CancellationToken::new();
         let proxy = Arc::new(proxy);
+        let admin_listen = admin.tcp_address();
         let readiness = admin_state.readiness.clone();
         let board = admin_state.board.clone();
 
@@ -225,7 +233,7 @@ impl Gateway {
             http: bound.http,
             https: bound.https,
             admin_socket: config.admin.socket.clone(),
-            admin_listen: config.admin.listen,
+            admin_listen,
             urls: urls.bases(),
         });
         let announce = async {
@@ -271,6 +279,15 @@ impl headgate_executor::Artefacts for Artefacts {
     fn read(&self, digest: headgate_types::Digest) -> std::io::Result<bytes::Bytes> {
         self.0.read(&digest).map_err(std::io::Error::other)
     }
+}
+
+/// For its owner only: it holds keys, and what guests were compiled to.
+fn make_state_folder(state: &Path) -> anyhow::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(state)
+        .with_context(|| format!("making the state folder {}", state.display()))
 }
 
 /// Binds every address; the flag says whether TLS is spoken there.
@@ -327,6 +344,8 @@ fn edge(config: &NodeConfig, metrics: Arc<headgate_edge::Metrics>) -> Edge {
         admission.connections = connections.get();
     }
     admission.per_client = limits.per_address_connections as usize;
+    admission.new_per_client.refill = limits.per_address_rate;
+    admission.new_per_client.per = Duration::from_secs(1);
     let mut edge = Edge::new(metrics);
     edge.admission = Admission::new(admission);
     edge.drain = config.drain;

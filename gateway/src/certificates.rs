@@ -1,6 +1,6 @@
 //! `Certificates`: what the node's listeners prove themselves with, kept in step with what is served.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use headgate_certs::{
     CertificateResolver, CertificateTable, LocalAuthority,
@@ -42,23 +42,21 @@ impl Certificates {
         Ok(())
     }
 
-    /// One configuration for every client so far; which certificate it is shown, the table decides.
+    /// One configuration for every name in the table. Others are refused before a key is touched.
     pub fn pick_config(&self) -> Result<Arc<dyn PickConfig>, CertificatesError> {
         let config = headgate_certs::server_config(self.resolver.clone())?;
-        Ok(Arc::new(OneConfig(config)))
+        Ok(Arc::new(KnownNames { config, resolver: self.resolver.clone() }))
     }
 }
 
-struct OneConfig(Arc<ServerConfig>);
-
-impl PickConfig for OneConfig {
-    fn pick(&self, _: &ClientHello<'_>) -> Option<Arc<ServerConfig>> {
-        Some(self.0.clone())
-    }
+#[derive(Debug)]
+struct KnownNames {
+    config: Arc<ServerConfig>,
+    resolver: Arc<CertificateResolver>,
 }
 
-impl fmt::Debug for OneConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OneConfig")
+impl PickConfig for KnownNames {
+    fn pick(&self, hello: &ClientHello<'_>) -> Option<Arc<ServerConfig>> {
+        self.resolver.knows(hello.server_name()).then(|| self.config.clone())
     }
 }

@@ -181,7 +181,7 @@ impl Preparing<'_> {
                     }
                     match entry_point(function, &compiled) {
                         Ok(entry) => functions.push((digest, entry)),
-                        Err(diagnostic) => diagnostics.push(diagnostic),
+                        Err(diagnostic) => diagnostics.push(*diagnostic),
                     }
                 }
                 Err(error @ (CompileError::Native(_) | CompileError::Interrupted)) => {

@@ -34,7 +34,7 @@ pub(crate) struct Shared {
     pub(crate) options: LoadOptions,
 }
 
-/// Follows `project` until `stop`.
+/// Follows `project` until `stop`, which cuts short whatever is under way: a deploy may end anywhere.
 pub(crate) async fn follow(
     shared: Shared,
     project: FollowedProject,
@@ -42,12 +42,13 @@ pub(crate) async fn follow(
     stop: CancellationToken,
 ) {
     let mut follower = Follower { shared, project, cache: IngestCache::default(), seen: None };
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            seen = source.next(follower.seen.as_ref()) => follower.step(seen, &mut source).await,
+    let following = async {
+        loop {
+            let seen = source.next(follower.seen.as_ref()).await;
+            follower.step(seen, &mut source).await;
         }
-    }
+    };
+    let _: Option<()> = stop.run_until_cancelled(following).await;
 }
 
 struct Follower {
@@ -76,7 +77,7 @@ impl Follower {
         let revision = self.revision(&seen.commit);
         self.report(Event::Deploying { revision: revision.clone() });
         self.set_latest(Latest::Deploying { commit: seen.commit.clone() });
-        let options = self.shared.options.clone();
+        let options = self.shared.options;
         let candidate = Candidate { revision: revision.clone(), tree: seen.tree, options };
         let progress = self.progress();
         let outcome = self.shared.deployer.deploy(candidate, &mut self.cache, &progress).await?;

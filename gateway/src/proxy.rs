@@ -18,7 +18,7 @@ mod website;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use headgate_edge::ConnectionInfo;
+use headgate_edge::{ConnectionInfo, defaults::URI_BYTES};
 use headgate_routing::{Found, RequestHost, RequestPath};
 use pingora_core::upstreams::peer::HttpPeer;
 use pingora_error::{Error, ErrorType};
@@ -57,6 +57,8 @@ enum Resolved {
     NotFound,
     /// No project claims the host.
     UnknownHost,
+    /// Over HTTP/1 the edge says so; HTTP/2 only bounds its header list as a whole.
+    UriTooLong,
     /// The target cannot be a path or the host cannot be a host.
     BadRequest(&'static str),
 }
@@ -93,12 +95,16 @@ impl Proxy {
             Resolved::UnknownHost => {
                 respond::unknown_host(session, ctx, self.board.as_deref()).await
             }
+            Resolved::UriTooLong => respond::uri_too_long(session, ctx).await,
             Resolved::BadRequest(why) => respond::bad_request(session, ctx, why).await,
         }
     }
 
     fn resolve(&self, session: &Session, ctx: &mut RequestContext) -> Resolved {
         let request = session.req_header();
+        if request.uri.path_and_query().is_some_and(|target| target.as_str().len() > URI_BYTES) {
+            return Resolved::UriTooLong;
+        }
         let Some(host) = context::host(request) else {
             return Resolved::BadRequest("the request names no host");
         };

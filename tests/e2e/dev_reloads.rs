@@ -115,7 +115,8 @@ async fn a_project_broken_from_the_start_explains_itself_to_its_developer() {
         let path = format!("functions/{file}.yaml");
         assert!(
             problems.iter().any(|p| p["file"] == *path),
-            "all at once, {path} too: {refused:#}"
+            "all at once, {path} too: {:?}",
+            codes(problems)
         );
     }
     let mut client = node.client(Protocol::Http1, "broken.example.com").await;
@@ -126,6 +127,10 @@ async fn a_project_broken_from_the_start_explains_itself_to_its_developer() {
     let text = client.get("/").await;
     assert_eq!(text.header("content-type"), "text/plain; charset=utf-8");
     assert!(text.text().contains("functions/bad_duration.yaml"), "{}", text.text());
+}
+
+fn codes(problems: &[serde_json::Value]) -> Vec<String> {
+    problems.iter().map(|p| format!("{} {}", p["file"], p["code"])).collect()
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ fn shop(settings: Value) -> Value {
 async fn a_function_takes_so_many_requests_at_once_and_so_many_wait() {
     let node = TestNode::run(shop(json!({"executor": {"concurrency": 2, "queue": 1}}))).await;
     let mut first = node.client(Protocol::Http1, HOST).await;
-    let (first_end, _) = hold(&mut first).await;
+    let (first_end, _first) = hold(&mut first).await;
     let mut second = node.client(Protocol::Https2, HOST).await;
     let _second = hold(&mut second).await;
     let mut third = node.client(Protocol::Http1, HOST).await;
@@ -54,24 +54,21 @@ async fn a_body_that_is_too_long_is_refused() {
     let node = TestNode::run(shop(json!({"limits": {"request_body": "1KiB"}}))).await;
     for protocol in Protocol::ALL {
         for path in ["/count", "/api/echo"] {
-            let mut client = node.client(protocol, HOST).await;
-            let fits = client.post(path, vec![b'x'; 1024]).await;
+            let fits = node.client(protocol, HOST).await.post(path, vec![b'x'; 1024]).await;
             assert_eq!(fits.status, StatusCode::OK, "{path} over {protocol:?}");
-            let announced = client.post(path, vec![b'x'; 1025]).await;
+            let announced = node.client(protocol, HOST).await.post(path, vec![b'x'; 1025]).await;
             assert_eq!(announced.status, StatusCode::PAYLOAD_TOO_LARGE, "{path} over {protocol:?}");
         }
         // Without a length it shows only on the way: nothing is answered yet, so 413 still can be.
         let mut client = node.client(protocol, HOST).await;
-        let (mut upload, content) = Channel::<Bytes>::new(1);
+        let (mut upload, content) = Channel::<Bytes>::new(2);
+        for _ in 0..2 {
+            upload.send_data(vec![b'x'; 700].into()).await.unwrap();
+        }
         let request = client.request(Method::POST, "/count").body(content.boxed_unsync()).unwrap();
-        let pouring = tokio::spawn(async move {
-            while upload.send_data(Bytes::from_static(&[b'x'; 700])).await.is_ok() {}
-        });
         let answer =
             client.open(request).await.unwrap_or_else(|e| panic!("over {protocol:?}: {e:?}"));
         assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE, "over {protocol:?}");
-        drop((answer, client));
-        pouring.await.unwrap();
     }
     metric(&node, "headgate_executor_in_flight", 0.0).await;
 }
@@ -135,7 +132,11 @@ async fn a_request_that_can_be_read_in_two_ways_is_refused() {
         );
         let answer = node.raw().await.exchange(request).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{fields:?}: {answer}");
-        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "the connection ends there: {answer}");
+        assert_eq!(
+            answer.lines().filter(|line| line.starts_with("HTTP/1.1 ")).count(),
+            1,
+            "the connection ends there: {answer}"
+        );
     }
     let rest = node
         .raw()

@@ -8,8 +8,8 @@ use serde_json::json;
 const HOST: &str = "small.example.com";
 
 /// Deploys that are killed, each a little later in its course than the one before.
-const KILLS: u32 = 20;
-const STEP: Duration = Duration::from_millis(12);
+const KILLS: u32 = 24;
+const STEP: Duration = Duration::from_millis(6);
 
 #[tokio::test]
 async fn a_node_killed_while_it_deploys_serves_a_whole_revision() {
@@ -22,7 +22,11 @@ async fn a_node_killed_while_it_deploys_serves_a_whole_revision() {
 
     for revision in 1..=KILLS {
         write_revision(&repo, revision);
-        repo.commit(&format!("revision {revision}"));
+        let commit = repo.commit(&format!("revision {revision}"));
+        // Half of them may hit the fetch, the others what comes after.
+        if revision % 2 == 0 {
+            while node.event("deploying").await["commit"] != *commit {}
+        }
         // The instant is the point here, so this waits for no condition.
         tokio::time::sleep(STEP * revision).await;
         node.kill();

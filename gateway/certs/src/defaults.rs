@@ -10,10 +10,12 @@ pub const AUTHORITY_LIFE: Duration = DAY.saturating_mul(3650);
 /// Life of what it issues: as long as public certificates live, so that nothing works in dev alone.
 pub const LEAF_LIFE: Duration = DAY.saturating_mul(90);
 
-/// A leaf is issued anew for a table once this much of its life is over, as ACME clients renew theirs.
+/// A leaf is issued anew for a table once this much of its life is over, as ACME clients renew
+/// theirs.
 pub const LEAF_RENEW_AFTER: Duration = DAY.saturating_mul(60);
 
-/// Certificates begin to be valid this much before now: virtual machines wake up with their clocks behind.
+/// Certificates begin to be valid this much before now: virtual machines wake up with their clocks
+/// behind.
 pub const BACKDATE: Duration = DAY;
 
 /// Issued certificates kept for the next table; about 2 KiB each.

@@ -5,12 +5,14 @@
 //!     (dev)                  names → keys                one ArcSwap
 //! ```
 //!
-//! The resolver answers from memory only: an unknown name costs a lookup and an alert, never a disk access, a signature or
-//! an order. Tables are built by whoever builds the snapshot and published whole.
+//! The resolver answers from memory only: an unknown name costs a lookup and an alert, never a disk
+//! access, a signature or an order. Tables are built by whoever builds the snapshot and published
+//! whole.
 //!
 //! It deliberately does not listen, speak ACME or know what a project is.
 //!
-//! Invariant: private keys appear in no log, no error and no `Debug` output, and on disk only in files of mode 0600.
+//! Invariant: private keys appear in no log, no error and no `Debug` output, and on disk only in
+//! files of mode 0600.
 
 pub mod defaults;
 pub mod local_authority;

@@ -1,7 +1,7 @@
 //! `LocalAuthority`: a certificate authority of this machine's own, for `headgate dev`.
 //!
-//! Made once and kept in a folder; whoever trusts its root trusts every certificate it issues. Its key never leaves the
-//! file it was made in.
+//! Made once and kept in a folder; whoever trusts its root trusts every certificate it issues. Its
+//! key never leaves the file it was made in.
 
 mod file;
 
@@ -63,7 +63,8 @@ pub enum IssueError {
 }
 
 impl LocalAuthority {
-    /// Loads the authority kept in `dir`, or makes it. Two processes that make it at once end with the same one.
+    /// Loads the authority kept in `dir`, or makes it. Two processes that make it at once end with
+    /// the same one.
     ///
     /// # Errors
     ///
@@ -82,8 +83,8 @@ impl LocalAuthority {
         })
     }
 
-    /// A certificate for all of `subjects` together, signed by this authority. The same set is given the same
-    /// certificate until two thirds of its life are over.
+    /// A certificate for all of `subjects` together, signed by this authority. The same set is
+    /// given the same certificate until two thirds of its life are over.
     pub fn issue(&self, subjects: &[Subject]) -> Result<Arc<CertifiedKey>, IssueError> {
         let now = self.clock.now();
         let set: BTreeSet<_> = subjects.iter().cloned().collect();
@@ -101,8 +102,8 @@ impl LocalAuthority {
         Ok(key)
     }
 
-    /// A table with a certificate for each of `hosts`, and one for loopback as the default: `localhost`,
-    /// 127.0.0.1 and ::1, for clients that send no server name.
+    /// A table with a certificate for each of `hosts`, and one for loopback as the default:
+    /// `localhost`, 127.0.0.1 and ::1, for clients that send no server name.
     ///
     /// A certificate takes some 100 µs to make and is kept for the next table.
     pub fn table_for<'a>(

@@ -32,8 +32,8 @@ impl CertificateTable {
         self.default = Some(key);
     }
 
-    /// The exact name, else the wildcard one label up; the default only without a name. Allocates only for a name
-    /// that is not in lower case.
+    /// The exact name, else the wildcard one label up; the default only without a name. Allocates
+    /// only for a name that is not in lower case.
     pub fn find(&self, server_name: Option<&str>) -> Option<&Arc<CertifiedKey>> {
         let Some(name) = server_name else { return self.default.as_ref() };
         let name = lower(name);
@@ -61,7 +61,8 @@ fn lower(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The current table, for rustls. An unknown name finds nothing, and rustls refuses the client with an alert.
+/// The current table, for rustls. An unknown name finds nothing, and rustls refuses the client with
+/// an alert.
 #[derive(Debug, Default)]
 pub struct CertificateResolver {
     table: ArcSwap<CertificateTable>,

@@ -14,8 +14,8 @@ use rustls::{
 
 use crate::defaults;
 
-/// aws-lc-rs with the suites and groups we offer. Passed explicitly wherever TLS is set up: another crate of the program
-/// may have installed another default.
+/// aws-lc-rs with the suites and groups we offer. Passed explicitly wherever TLS is set up: another
+/// crate of the program may have installed another default.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(CryptoProvider {
         cipher_suites: vec![
@@ -39,7 +39,8 @@ pub fn provider() -> Arc<CryptoProvider> {
     })
 }
 
-/// A server's settings: TLS 1.2 and 1.3, h2 and HTTP/1.1, tickets whose keys are replaced every six hours, no early data.
+/// A server's settings: TLS 1.2 and 1.3, h2 and HTTP/1.1, tickets whose keys are replaced every six
+/// hours, no early data.
 ///
 /// # Errors
 ///

@@ -1,7 +1,7 @@
 //! `headgate dev trust`: makes this machine trust the local authority.
 //!
-//! On Linux the system's store is a folder and a command that reads it; browsers built on NSS have a database of their own
-//! in the home directory. Doing it twice is the same as doing it once.
+//! On Linux the system's store is a folder and a command that reads it; browsers built on NSS have
+//! a database of their own in the home directory. Doing it twice is the same as doing it once.
 
 use std::{
     ffi::OsStr,
@@ -12,7 +12,8 @@ use std::{
 
 use crate::local_authority::LocalAuthority;
 
-/// Folders of the system's store and the command that takes them up: Debian and its kin, Arch and p11-kit, Fedora and its kin.
+/// Folders of the system's store and the command that takes them up: Debian and its kin, Arch and
+/// p11-kit, Fedora and its kin.
 const SYSTEM_STORES: [SystemStore; 3] = [
     SystemStore {
         folder: "usr/local/share/ca-certificates",
@@ -106,7 +107,8 @@ impl TrustStores {
     fn system_store(&self) -> Option<(&'static SystemStore, PathBuf)> {
         SYSTEM_STORES.iter().find_map(|store| {
             let folder = self.root.join(store.folder);
-            // update-ca-certificates comes before the folder, which Debian's package leaves to the administrator.
+            // update-ca-certificates comes before the folder, which Debian's package leaves to the
+            // administrator.
             let parent = folder.parent().is_some_and(Path::is_dir);
             let command = self.command(store.command)?;
             (folder.is_dir() || parent).then_some((store, command))

@@ -1,4 +1,5 @@
-//! `headgate dev trust` on made-up machines: a folder stands for the file system, scripts for its commands.
+//! `headgate dev trust` on made-up machines: a folder stands for the file system, scripts for its
+//! commands.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,7 +13,8 @@ use std::{
 use headgate_certs::{LocalAuthority, TrustError, TrustStores};
 use headgate_types::SystemClock;
 
-/// Tests go one by one: a script that is open for writing while another thread forks cannot be run (ETXTBSY).
+/// Tests go one by one: a script that is open for writing while another thread forks cannot be run
+/// (ETXTBSY).
 static ONE_BY_ONE: Mutex<()> = Mutex::new(());
 
 struct Machine {

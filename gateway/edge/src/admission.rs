@@ -1,7 +1,8 @@
-//! `Admission`: how many connections there may be, in all and for each client, and how fast new ones come.
+//! `Admission`: how many connections there may be, in all and for each client, and how fast new
+//! ones come.
 //!
-//! One table behind one lock, entered on accept and on close only. It deliberately knows no requests; those are bounded per
-//! route elsewhere.
+//! One table behind one lock, entered on accept and on close only. It deliberately knows no
+//! requests; those are bounded per route elsewhere.
 
 use std::{
     collections::HashMap,
@@ -26,8 +27,8 @@ pub struct AdmissionLimits {
     pub per_client: usize,
     /// New ones of one client.
     pub new_per_client: Budget,
-    /// Whether loopback addresses are bound by the limits per client. Off by default: behind a tunnel or
-    /// a proxy on the same machine every client has the same loopback address.
+    /// Whether loopback addresses are bound by the limits per client. Off by default: behind a
+    /// tunnel or a proxy on the same machine every client has the same loopback address.
     pub limit_loopback: bool,
 }
 
@@ -128,14 +129,16 @@ impl Admission {
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
-        // The counts are changed together without a panic in between, so a poisoned table is still right.
+        // The counts are changed together without a panic in between, so a poisoned table is still
+        // right.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Table {
-    /// Keeps the table bounded: clients without a connection are remembered for their rate alone. Under a flood
-    /// of addresses their rates are forgotten sooner; the clients that are connected stay.
+    /// Keeps the table bounded: clients without a connection are remembered for their rate alone.
+    /// Under a flood of addresses their rates are forgotten sooner; the clients that are connected
+    /// stay.
     fn make_room(&mut self, limits: &AdmissionLimits, now: Instant) {
         if self.clients.len() < self.open + defaults::REMEMBERED_CLIENTS {
             return;

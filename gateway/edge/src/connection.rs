@@ -1,8 +1,9 @@
-//! The keep-alive loop of one connection. It stands in for the loop in pingora's `ServerApp::process_new`.
+//! The keep-alive loop of one connection. It stands in for the loop in pingora's
+//! `ServerApp::process_new`.
 //!
-//! Each turn reads one HTTP/1 head whole, under limits, and hands the stream to a pingora session, which finds
-//! the head waiting; the session gives the stream back when the answer is written. An HTTP/2 preface ends the
-//! loop: from there on the guard inside the stream watches.
+//! Each turn reads one HTTP/1 head whole, under limits, and hands the stream to a pingora session,
+//! which finds the head waiting; the session gives the stream back when the answer is written. An
+//! HTTP/2 preface ends the loop: from there on the guard inside the stream watches.
 
 use std::{future::poll_fn, sync::Arc, task::Poll};
 
@@ -110,7 +111,8 @@ fn session<A: HttpServerApp>(
         }
     }
     if *shutdown.borrow() {
-        // The answer says `connection: close`. `set_keepalive(None)` would not do: reading the head sets it again.
+        // The answer says `connection: close`. `set_keepalive(None)` would not do: reading the head
+        // sets it again.
         session.set_keepalive_reuses_remaining(Some(0));
     }
     session
@@ -134,7 +136,8 @@ async fn read_head(
     poll_fn(|cx| {
         loop {
             let ahead = stream.ahead();
-            // The preface is compared as far as it has come: `GET` differs at once, so nobody waits for 24 bytes.
+            // The preface is compared as far as it has come: `GET` differs at once, so nobody waits
+            // for 24 bytes.
             let length = ahead.len().min(PREFACE.len());
             if may_h2 && ahead[..length] == PREFACE[..length] {
                 if length == PREFACE.len() {
@@ -186,7 +189,8 @@ async fn read_head(
     .await
 }
 
-/// A real answer, then a lingering close: closing with unread input would make the kernel reset the answer away.
+/// A real answer, then a lingering close: closing with unread input would make the kernel reset the
+/// answer away.
 async fn refuse(stream: &mut EdgeStream, refusal: Refusal) {
     stream.edge().metrics.rejected(refusal);
     debug!(client.addr = %stream.info().client, reason = refusal.label(), "refused a request");

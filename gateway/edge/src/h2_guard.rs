@@ -1,8 +1,8 @@
 //! `H2Guard`: counts what an HTTP/2 client makes us do without asking for anything.
 //!
-//! The `h2` crate bounds streams, windows and lists, but has no limit on frames over time. This guard watches
-//! the frame headers that pass, pays for each kind from a budget of its own, and says when one is spent.
-//! Pure: bytes and time in, verdict out.
+//! The `h2` crate bounds streams, windows and lists, but has no limit on frames over time. This
+//! guard watches the frame headers that pass, pays for each kind from a budget of its own, and says
+//! when one is spent. Pure: bytes and time in, verdict out.
 
 use tokio::time::Instant;
 

@@ -1,11 +1,12 @@
-//! `HeadScan`: finds the end of an HTTP/1 request head and refuses what two parsers could read differently.
+//! `HeadScan`: finds the end of an HTTP/1 request head and refuses what two parsers could read
+//! differently.
 //!
-//! It works in one pass over the lines as they come, remembers where it stopped, and gives the same verdict
-//! however the bytes were split. Pure: bytes and limits in, verdict out.
+//! It works in one pass over the lines as they come, remembers where it stopped, and gives the same
+//! verdict however the bytes were split. Pure: bytes and limits in, verdict out.
 //!
-//! pingora 0.9 parses the same bytes afterwards (httparse, then `validate_request`) and answers 400 to an
-//! invalid field name, whitespace before a colon, a bare CR, NUL or another control character in a field, a
-//! differing authority and userinfo. What it lets pass is checked here:
+//! pingora 0.9 parses the same bytes afterwards (httparse, then `validate_request`) and answers 400
+//! to an invalid field name, whitespace before a colon, a bare CR, NUL or another control character
+//! in a field, a differing authority and userinfo. What it lets pass is checked here:
 //!
 //! | what | pingora alone | here |
 //! |---|---|---|
@@ -23,7 +24,8 @@ use memchr::memchr;
 
 use crate::{limits::Limits, refusal::Refusal};
 
-/// Around the target a request line holds a method and a version; no registered method has more than 17 letters.
+/// Around the target a request line holds a method and a version; no registered method has more
+/// than 17 letters.
 const AROUND_TARGET: usize = 64;
 
 /// Bytes of empty lines before a request line that are forgiven (RFC 9112 §2.2 asks for one line).
@@ -48,7 +50,8 @@ pub struct Head {
     pub tunnel: bool,
 }
 
-/// What the head says about a body. It decides what is shown to pingora when, never where a body ends.
+/// What the head says about a body. It decides what is shown to pingora when, never where a body
+/// ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Body {
     None,
@@ -79,8 +82,8 @@ enum Version {
 }
 
 impl HeadScan {
-    /// Goes on with `bytes`, which begin where they always began and may have grown. To be called until the
-    /// first verdict other than [`Found::More`].
+    /// Goes on with `bytes`, which begin where they always began and may have grown. To be called
+    /// until the first verdict other than [`Found::More`].
     pub fn scan(&mut self, bytes: &[u8], limits: &Limits) -> Found {
         match self.lines(bytes, limits) {
             Ok(Some(head)) => Found::Head(head),
@@ -109,7 +112,8 @@ impl HeadScan {
         Ok(None)
     }
 
-    /// A method begins with a letter. TLS on a plain port (0x16) is told so at once instead of at the deadline.
+    /// A method begins with a letter. TLS on a plain port (0x16) is told so at once instead of at
+    /// the deadline.
     fn check_first_byte(&self, bytes: &[u8]) -> Result<(), Refusal> {
         match bytes.get(self.line) {
             Some(first) if self.version.is_none() => {
@@ -123,7 +127,8 @@ impl HeadScan {
         }
     }
 
-    /// Which limit is crossed first, when the line under way has come up to `unfinished` and the head up to `seen`.
+    /// Which limit is crossed first, when the line under way has come up to `unfinished` and the
+    /// head up to `seen`.
     fn check_length(&self, unfinished: usize, seen: usize, limits: &Limits) -> Result<(), Refusal> {
         let line_end = self.line.saturating_add(limits.uri_bytes).saturating_add(AROUND_TARGET);
         let line_too_long = self.version.is_none() && unfinished > line_end;
@@ -217,7 +222,8 @@ impl HeadScan {
         }
         let body = match (self.length, self.chunked) {
             (Some(_), true) => return Err(Refusal::Framing),
-            // A 1.0 sender does not know chunks, so someone in between put it there (RFC 9112 §6.1).
+            // A 1.0 sender does not know chunks, so someone in between put it there (RFC 9112
+            // §6.1).
             (None, true) if version == Version::Http10 => return Err(Refusal::Framing),
             (None, true) => Body::Chunked,
             (None | Some(0), false) => Body::None,

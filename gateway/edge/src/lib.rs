@@ -6,12 +6,13 @@
 //!                              EdgeStream = wire + head scan + pace + h2 guard + write gathering
 //! ```
 //!
-//! The crate owns the accept loops and the keep-alive loop. It reads each HTTP/1 request head whole,
-//! under limits of time, size and shape, before pingora sees a byte of it; it recognises the HTTP/2
-//! preface and watches the frames that pass; it chooses the TLS configuration from the ClientHello.
+//! The crate owns the accept loops and the keep-alive loop. It reads each HTTP/1 request head
+//! whole, under limits of time, size and shape, before pingora sees a byte of it; it recognises the
+//! HTTP/2 preface and watches the frames that pass; it chooses the TLS configuration from the
+//! ClientHello.
 //!
-//! It deliberately does not route, parse header values into types, frame message bodies (pingora's parser stays the only
-//! authority on where a body ends) or answer anything but its own refusals.
+//! It deliberately does not route, parse header values into types, frame message bodies (pingora's
+//! parser stays the only authority on where a body ends) or answer anything but its own refusals.
 //!
 //! Invariants:
 //! 1. A stranger pays before we do: every wait has a deadline, every buffer and table a size.

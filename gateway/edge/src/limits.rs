@@ -1,4 +1,4 @@
-//! `Limits`: what one connection may cost. All values come from [`defaults`](crate::defaults).
+//! `Limits`: what one connection may cost. All values come from [`crate::defaults`].
 
 use std::time::Duration;
 

@@ -62,10 +62,12 @@ pub struct Drained {
     pub cut: usize,
 }
 
-/// Serves until `shutdown` says so, and then until every connection has ended or the drain's deadline has passed.
+/// Serves until `shutdown` says so, and then until every connection has ended or the drain's
+/// deadline has passed.
 ///
-/// Draining stops accepting and closes idle connections at once; an HTTP/1 answer says `connection: close`, an
-/// HTTP/2 connection is told GOAWAY by pingora and ends with its last stream. Requests under way go on.
+/// Draining stops accepting and closes idle connections at once; an HTTP/1 answer says `connection:
+/// close`, an HTTP/2 connection is told GOAWAY by pingora and ends with its last stream. Requests
+/// under way go on.
 ///
 /// # Errors
 ///
@@ -91,7 +93,8 @@ where
             shutdown: shutdown.clone(),
             connections: JoinSet::new(),
         };
-        // Tasks, because a connection spawned from `block_on` would be handed to a worker each time.
+        // Tasks, because a connection spawned from `block_on` would be handed to a worker each
+        // time.
         loops.spawn(accept.run().instrument(info_span!("listener", %address)));
     }
     let mut cut = 0;
@@ -179,7 +182,8 @@ impl<A: HttpServerApp + Send + Sync + 'static> Accept<A> {
         sleep(pause).await;
     }
 
-    /// Takes what the kernel had accepted for us before the signal, so that closing the socket resets nobody.
+    /// Takes what the kernel had accepted for us before the signal, so that closing the socket
+    /// resets nobody.
     fn empty_queue(&mut self) {
         // Asked directly: the runtime would only say what its poller has seen so far.
         let Ok(socket) = self.socket.as_fd().try_clone_to_owned() else { return };
@@ -265,7 +269,8 @@ struct Connection<A> {
 impl<A: HttpServerApp + Send + Sync + 'static> Connection<A> {
     async fn run(self) -> Ending {
         let Self { tcp, client, admitted, transport, app, edge, shutdown } = self;
-        // Answers leave in as few writes as they can, so waiting for more (Nagle) only adds latency.
+        // Answers leave in as few writes as they can, so waiting for more (Nagle) only adds
+        // latency.
         let _ = tcp.set_nodelay(true);
         let wire = Wire::new(tcp, Arc::new(ConnectionInfo::new(client)));
         let stream = match transport {

@@ -87,7 +87,8 @@ impl Metrics {
         self.connections.get_or_create(&ConnectionLabels { kind, result: ending.label() }).inc();
     }
 
-    /// Bytes are counted when a connection ends, so that the hot path touches its own counters only.
+    /// Bytes are counted when a connection ends, so that the hot path touches its own counters
+    /// only.
     pub(crate) fn passed(&self, info: &ConnectionInfo) {
         let kind =
             KindLabels { kind: if info.tls.is_some() { Kind::Tls } else { Kind::Plain }.label() };

@@ -6,8 +6,8 @@ use tokio::time::Instant;
 
 use crate::limits::Limits;
 
-/// The speed of one request body, over the time spent waiting for the client alone: a handler that reads
-/// slowly never counts against it.
+/// The speed of one request body, over the time spent waiting for the client alone: a handler that
+/// reads slowly never counts against it.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
     waiting_since: Option<Instant>,

@@ -1,7 +1,7 @@
 //! Listening sockets: bound by ourselves, or taken as they were handed to us.
 //!
-//! [`serve`](crate::serve) takes sockets and never binds, so those of a parent process (`listenfd`, systemd, a hot upgrade)
-//! serve as well as those of [`bind`].
+//! [`serve`](crate::serve) takes sockets and never binds, so those of a parent process (`listenfd`,
+//! systemd, a hot upgrade) serve as well as those of [`bind`].
 
 use std::{
     io,
@@ -47,14 +47,15 @@ pub enum BindError {
 
 /// Binds a group of sockets to one address. Port 0 picks a free port, the same for all of them.
 ///
-/// IPv6 sockets take IPv6 only, so that `0.0.0.0:80` and `[::]:80` can be bound side by side and an IPv4
-/// client never shows up under a mapped address.
+/// IPv6 sockets take IPv6 only, so that `0.0.0.0:80` and `[::]:80` can be bound side by side and an
+/// IPv4 client never shows up under a mapped address.
 pub fn bind(address: SocketAddr, options: &BindOptions) -> Result<Vec<TcpListener>, BindError> {
     let count = options.sockets.max(1);
     let shared = count > 1;
     let explain = |error| BindError::of(address, error);
     if shared && address.port() != 0 {
-        // A second group of the same user would join the first one silently and take half of its connections.
+        // A second group of the same user would join the first one silently and take half of its
+        // connections.
         drop(socket(address, options, false).map_err(explain)?);
     }
     let first = socket(address, options, shared).map_err(explain)?;
@@ -131,7 +132,8 @@ mod tests {
         let six = bind("[::]:0".parse().unwrap(), &options(1)).unwrap();
         let port = six[0].local_addr().unwrap().port();
         let four = bind(SocketAddr::from(([127, 0, 0, 1], port)), &options(1));
-        // Another program may hold the IPv4 port by chance; what must not happen is that we hold it.
+        // Another program may hold the IPv4 port by chance; what must not happen is that we hold
+        // it.
         if four.is_ok() {
             TcpStream::connect((std::net::Ipv6Addr::LOCALHOST, port)).unwrap();
         } else {

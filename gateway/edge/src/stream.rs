@@ -1,8 +1,8 @@
 //! `EdgeStream`: our own stream under pingora, plain TCP or TLS, one type.
 //!
-//! Reading: the connection loop reads each HTTP/1 head ahead ([`EdgeStream::read_ahead`]) and then says how much
-//! of it pingora may see ([`EdgeStream::show`]); HTTP/2 passes the guard. Writing: small writes gather until a
-//! flush, larger ones leave together with what was gathered.
+//! Reading: the connection loop reads each HTTP/1 head ahead ([`EdgeStream::read_ahead`]) and then
+//! says how much of it pingora may see ([`EdgeStream::show`]); HTTP/2 passes the guard. Writing:
+//! small writes gather until a flush, larger ones leave together with what was gathered.
 
 mod read;
 mod traits;
@@ -30,7 +30,8 @@ use crate::{
     wire::Wire,
 };
 
-/// The read buffer an idle connection may keep: a browser's usual head, so that the next one allocates nothing.
+/// The read buffer an idle connection may keep: a browser's usual head, so that the next one
+/// allocates nothing.
 const IDLE_BUFFER: usize = 2048;
 
 /// The stream that pingora's sessions run on.
@@ -39,11 +40,12 @@ pub struct EdgeStream {
     fd: RawFd,
     /// Read ahead by the connection loop and not yet shown.
     ahead: BytesMut,
-    /// How much of `ahead` is the head. It is handed out alone, so that pingora never takes a pipelined request for
-    /// a body.
+    /// How much of `ahead` is the head. It is handed out alone, so that pingora never takes a
+    /// pipelined request for a body.
     head_left: usize,
-    /// While a request is under way and the next one is in `ahead` already: how much still belongs to
-    /// this one. What follows is shown to nobody, because pingora's idle read would call it an error.
+    /// While a request is under way and the next one is in `ahead` already: how much still belongs
+    /// to this one. What follows is shown to nobody, because pingora's idle read would call it an
+    /// error.
     gate: Option<usize>,
     pace: Option<Pace>,
     gathered: BytesMut,
@@ -91,7 +93,8 @@ impl EdgeStream {
         edge: Arc<Edge>,
     ) -> Box<Self> {
         let socket = SocketDigest::from_raw_fd(fd);
-        // Set now, because pingora would ask the kernel, which no longer knows once the client has gone.
+        // Set now, because pingora would ask the kernel, which no longer knows once the client has
+        // gone.
         let _ = socket.peer_addr.set(Some(info.client.into()));
         let blank = ResponseHeader::build(200, Some(0)).expect("200 is a valid status");
         let proxy = ProxyDigest::new(Box::new(blank), Some(Box::new(Arc::clone(&info))));
@@ -134,8 +137,8 @@ impl EdgeStream {
         matches!(self.alpn, Some(ALPN::H2))
     }
 
-    /// From here on the connection is HTTP/2. pingora asks the stream for its ALPN alone, so this is what turns a plain
-    /// connection to h2.
+    /// From here on the connection is HTTP/2. pingora asks the stream for its ALPN alone, so this
+    /// is what turns a plain connection to h2.
     pub(crate) fn become_h2(&mut self) {
         self.alpn = Some(ALPN::H2);
         self.guard = Some(Box::new(H2Guard::new(&self.edge.limits.h2, Instant::now())));
@@ -167,7 +170,8 @@ impl EdgeStream {
         self.pace = (head.body != Body::None).then(Pace::default);
     }
 
-    /// Nothing is under way: gives a large buffer back, so that an idle connection costs little memory.
+    /// Nothing is under way: gives a large buffer back, so that an idle connection costs little
+    /// memory.
     pub(crate) fn rest(&mut self) {
         if self.ahead.capacity() > IDLE_BUFFER {
             self.ahead = BytesMut::new();

@@ -29,7 +29,8 @@ const ACME_TLS: &[u8] = b"acme-tls/1";
 /// A fatal `unrecognized_name` alert (RFC 6066 §3) in a record of its own.
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
-/// Chooses the whole configuration (certificate, client authentication, ALPN list, tickets) from the ClientHello.
+/// Chooses the whole configuration (certificate, client authentication, ALPN list, tickets) from
+/// the ClientHello.
 ///
 /// The ALPN list of what it gives should hold of `h2`, `http/1.1` what the listener is to speak, or
 /// `acme-tls/1` alone for a challenge. `None` refuses the client with an `unrecognized_name` alert.

@@ -1,4 +1,5 @@
-//! `Waiter`: one timer and one shutdown watch per connection, lazily made and never registered per request.
+//! `Waiter`: one timer and one shutdown watch per connection, lazily made and never registered per
+//! request.
 
 use std::{
     fmt,
@@ -10,8 +11,8 @@ use std::{
 use pingora_core::server::ShutdownWatch;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// The timer is left to fire early and is then moved on to the deadline of the day: moving it on each
-/// request would cost a lock of the timer wheel.
+/// The timer is left to fire early and is then moved on to the deadline of the day: moving it on
+/// each request would cost a lock of the timer wheel.
 pub(crate) struct Waiter {
     timer: Option<Pin<Box<Sleep>>>,
     stop: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,

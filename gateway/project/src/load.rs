@@ -77,7 +77,7 @@ fn no_project(options: &LoadOptions) -> Diagnostic {
     };
     Diagnostic::error(codes::NO_PROJECT, "there is no project here")
         .note(wanted)
-        .hint("check the folder and the branch; `headgate new` makes a project that runs")
+        .hint("check the folder and the branch")
 }
 
 fn plain_site(root: crate::model::SiteRoot) -> Project {

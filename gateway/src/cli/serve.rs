@@ -82,7 +82,7 @@ fn serve(
         // Taken over before anything is made, so that a signal during start-up ends it in order, too.
         let end = EndSignals::listen(file.is_some()).context("listening for signals")?;
         let hangups = signals::hangup().context("listening for signals")?;
-        let gateway = Gateway::build(config, reporter).await?;
+        let gateway = Gateway::build(config, reporter)?;
         let reloading = file.map(|file| tokio::spawn(reload(gateway.reloader(), file, hangups)));
         let ended = gateway.run_until(end.first()).await;
         if let Some(reloading) = reloading {

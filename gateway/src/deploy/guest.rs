@@ -9,7 +9,7 @@ use crate::manifest::EntryPoint;
 pub(super) fn entry_point(
     function: &Function,
     compiled: &Compiled,
-) -> Result<EntryPoint, Diagnostic> {
+) -> Result<EntryPoint, Box<Diagnostic>> {
     match (compiled.kind, &function.call) {
         (GuestKind::Component, _) => Ok(EntryPoint::Component),
         (GuestKind::Core, Some(call)) if compiled.entries.iter().any(|entry| **entry == **call) => {
@@ -17,21 +17,23 @@ pub(super) fn entry_point(
         }
         (GuestKind::Core, Some(call)) => {
             let text = format!("{} exports no function `{call}`", function.artefact.path);
-            Err(Diagnostic::error(codes::UNKNOWN_EXPORT, text)
+            let diagnostic = Diagnostic::error(codes::UNKNOWN_EXPORT, text)
                 .at(function.call_place.clone())
-                .hint(exports(&compiled.entries)))
+                .hint(exports(&compiled.entries));
+            Err(Box::new(diagnostic))
         }
         (GuestKind::Core, None) => {
             let text = format!(
                 "`execution.call` is missing, and {} is a core module",
                 function.artefact.path
             );
-            Err(Diagnostic::error(codes::MISSING_CALL, text)
+            let diagnostic = Diagnostic::error(codes::MISSING_CALL, text)
                 .at(function.call_place.clone())
                 .note(
                     "a core module is called by the name of one of its exports; a component is not",
                 )
-                .hint(exports(&compiled.entries)))
+                .hint(exports(&compiled.entries));
+            Err(Box::new(diagnostic))
         }
     }
 }

@@ -15,6 +15,7 @@ use http_body_util::BodyExt;
 use pingora_error::{Error, ErrorType};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
+use tokio::time::{Instant, timeout_at};
 
 use self::upload::Upload;
 use super::{RequestContext, respond, trace};
@@ -47,20 +48,27 @@ pub(super) async fn serve(
         }
     };
     match answer {
-        Ok(response) => download(session, ctx, response, &mut upload).await,
+        Ok(response) => {
+            let deadline = Instant::from_std(ctx.started + function.spec().limits.deadline);
+            download(session, ctx, response, &mut upload, deadline).await
+        }
         Err(error) => respond::guest_failed(session, ctx, &error).await,
     }
 }
 
 /// Writes the response while the rest of the request is still read.
+///
+/// The function's `deadline` binds the client, too: while a write waits for him, the guest is not polled, so it
+/// cannot notice the deadline itself and would keep its instance for as long as he likes.
 async fn download(
     session: &mut Session,
     ctx: &mut RequestContext,
     response: http::Response<ResponseBody>,
     upload: &mut Upload,
+    deadline: Instant,
 ) -> Written {
     let (parts, mut body) = response.into_parts();
-    let mut head = respond::head(ctx, parts.status, parts.headers.len());
+    let mut head = respond::head(session, ctx, parts.status, parts.headers.len());
     append_fields(&mut head, &parts.headers)?;
     let bodiless = session.req_header().method == Method::HEAD
         || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
@@ -78,21 +86,21 @@ async fn download(
     };
     frame_body(session, &mut head, whole)?;
     session.write_response_header(head, false).await?;
-    match first {
+    let done = match first {
         Some(Some(Ok(frame))) if whole.is_some() => {
-            return session.write_response_body(frame.into_data().ok(), true).await;
+            session.write_response_body(frame.into_data().ok(), true).await?;
+            true
         }
-        Some(first) => {
-            if write_frame(session, ctx, first).await? {
-                return Ok(());
-            }
-        }
-        None => {}
+        Some(first) => write_frame(session, ctx, first, deadline).await?,
+        None => false,
+    };
+    if done {
+        return Ok(());
     }
     loop {
         tokio::select! {
             biased;
-            frame = body.frame() => if write_frame(session, ctx, frame).await? {
+            frame = body.frame() => if write_frame(session, ctx, frame, deadline).await? {
                 return Ok(());
             },
             moved = upload.advance(session) => moved?,
@@ -105,10 +113,20 @@ async fn write_frame(
     session: &mut Session,
     ctx: &mut RequestContext,
     frame: Option<Result<http_body::Frame<Bytes>, headgate_executor::GuestBodyError>>,
+    deadline: Instant,
 ) -> pingora_error::Result<bool> {
     match frame {
         Some(Ok(frame)) => match frame.into_data() {
-            Ok(data) => session.write_response_body(Some(data), false).await.map(|()| false),
+            Ok(data) => {
+                let write = session.write_response_body(Some(data), false);
+                match timeout_at(deadline, write).await {
+                    Ok(written) => written.map(|()| false),
+                    Err(_) => Err(Error::explain(
+                        ErrorType::WriteTimedout,
+                        "the client did not take the response within the function's time",
+                    )),
+                }
+            }
             Err(frame) => match frame.into_trailers() {
                 // HTTP/1 trailers are dropped below us; on HTTP/2 they end the stream.
                 Ok(trailers) if session.is_http2() => session

@@ -24,7 +24,15 @@ type Written = pingora_error::Result<()>;
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
 /// Begins a response head with what every response carries.
-pub(super) fn head(ctx: &RequestContext, status: StatusCode, fields: usize) -> Box<ResponseHeader> {
+pub(super) fn head(
+    session: &mut Session,
+    ctx: &RequestContext,
+    status: StatusCode,
+    fields: usize,
+) -> Box<ResponseHeader> {
+    if session.is_process_shutting_down() {
+        session.set_keepalive(None); // so that the head says `connection: close`, as will happen
+    }
     let mut head = ResponseHeader::build_no_case(status, Some(fields + 4)).expect("a valid status");
     let id = HeaderValue::from_bytes(&ctx.id.to_hex()).expect("hex digits are a valid value");
     head.insert_header(trace::REQUEST_ID, id).expect("a valid field");
@@ -38,6 +46,11 @@ pub(super) async fn bad_request(
 ) -> Written {
     session.set_keepalive(None); // whoever cannot write a request may have lost its framing too
     say(session, ctx, StatusCode::BAD_REQUEST, why, &[]).await
+}
+
+pub(super) async fn uri_too_long(session: &mut Session, ctx: &mut RequestContext) -> Written {
+    let text = "The address is longer than what is taken here.";
+    say(session, ctx, StatusCode::URI_TOO_LONG, text, &[]).await
 }
 
 pub(super) async fn not_found(
@@ -203,7 +216,7 @@ async fn write(
     fields: &[(header::HeaderName, HeaderValue)],
 ) -> Written {
     let kind = if html { "text/html; charset=utf-8" } else { "text/plain; charset=utf-8" };
-    let mut head = head(ctx, status, 4 + fields.len());
+    let mut head = head(session, ctx, status, 4 + fields.len());
     head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static(kind))?;
     head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(body.len()))?;
     head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;

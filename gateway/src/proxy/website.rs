@@ -27,7 +27,7 @@ pub(super) async fn serve(
         headers: &request.headers,
     });
     let SiteAnswer { status, headers, body } = answer;
-    let mut head = respond::head(ctx, status, headers.len());
+    let mut head = respond::head(session, ctx, status, headers.len());
     for (name, value) in &headers {
         head.append_header(name, value)?;
     }

@@ -1,6 +1,8 @@
-//! The authority's file: certificate and key in one PEM of mode 0600, so that they can only appear together.
+//! The authority's file: certificate and key in one PEM of mode 0600, so that they can only appear
+//! together.
 //!
-//! Beside it lies the certificate alone, `root.pem`, for everyone to read; it is written again if it is lost.
+//! Beside it lies the certificate alone, `root.pem`, for everyone to read; it is written again if
+//! it is lost.
 
 use std::{
     fs::{self, File},

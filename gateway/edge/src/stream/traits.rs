@@ -55,5 +55,6 @@ impl GetSocketDigest for EdgeStream {
     }
 }
 
-/// Never asked: `HttpServerOptions::h2c` must stay off, because the preface is recognised before pingora comes.
+/// Never asked: `HttpServerOptions::h2c` must stay off, because the preface is recognised before
+/// pingora comes.
 impl Peek for EdgeStream {}

@@ -11,7 +11,8 @@ use tokio::io::AsyncWrite;
 
 use super::{EdgeStream, Io};
 
-/// Up to here writes gather until a flush: a head and a small body become one packet and one TLS record.
+/// Up to here writes gather until a flush: a head and a small body become one packet and one TLS
+/// record.
 const GATHER: usize = 4096;
 
 /// Slices of one vectored write, the gathered bytes among them.

@@ -51,7 +51,8 @@ impl App {
                 text(session, 200, "held".to_owned()).await
             }
             "/idle" => {
-                // What the proxy does while it waits for an upstream: watch for the client's leaving.
+                // What the proxy does while it waits for an upstream: watch for the client's
+                // leaving.
                 self.held.add_permits(1);
                 let text_of = tokio::select! {
                     read = session.read_body_or_idle(true) => format!("disturbed by {read:?}"),

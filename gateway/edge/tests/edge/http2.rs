@@ -99,7 +99,8 @@ async fn raw(node: &Node) -> Client<tokio::net::TcpStream> {
     client
 }
 
-/// Pours `attack` again and again until the connection ends, and gives the error code of the GOAWAY that came.
+/// Pours `attack` again and again until the connection ends, and gives the error code of the GOAWAY
+/// that came.
 async fn flood(node: &Node, attack: &[u8]) -> Option<u32> {
     let client = raw(node).await;
     let (mut read, mut write) = client.io.into_split();
@@ -179,7 +180,8 @@ async fn resets_are_counted_however_slowly_they_come() {
         let stream = n * 2 + 1;
         let request = frame(kind::HEADERS, flag::END_HEADERS, stream, &post());
         open = client.pour(request).await;
-        // Each stream is opened and acknowledged on its own, so that h2's own limit on pending resets is not met.
+        // Each stream is opened and acknowledged on its own, so that h2's own limit on pending
+        // resets is not met.
         open &= client.pour(frame(kind::RST_STREAM, 0, stream, &8u32.to_be_bytes())).await;
         if !open {
             break;
