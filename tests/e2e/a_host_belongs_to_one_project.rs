@@ -70,6 +70,23 @@ async fn a_host_is_free_again_when_its_project_lets_go() {
 }
 
 #[tokio::test]
+async fn projects_that_share_their_files_are_deployed_side_by_side() {
+    let hosts: Vec<String> = (0..12).map(|n| format!("p{n}.example.com")).collect();
+    let repos: Vec<GitRepo> = hosts.iter().map(|host| GitRepo::small(host, "the same")).collect();
+    let projects: Vec<Value> =
+        repos.iter().enumerate().map(|(n, repo)| project(&format!("p{n}"), repo)).collect();
+    let node = TestNode::run(json!({"projects": projects})).await;
+    for host in &hosts {
+        assert_eq!(node.get(host, "/").await.text(), "the same", "{host}");
+        assert_eq!(node.get(host, "/hello").await.text(), "Hello, world!", "{host}");
+    }
+    let failed: Vec<Value> =
+        node.events().into_iter().filter(|event| event["event"] == "failed").collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+    assert_eq!(node.admin("/snapshot").await.json()["websites"], 12);
+}
+
+#[tokio::test]
 async fn a_broken_project_does_not_keep_its_neighbour_from_being_served() {
     let (one, two) =
         (GitRepo::small("a.example.com", "one"), GitRepo::small("b.example.com", "two"));

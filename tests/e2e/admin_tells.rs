@@ -2,7 +2,7 @@
 
 use std::{os::unix::fs::PermissionsExt, process::Stdio};
 
-use headgate_tests::{GitRepo, PATIENCE, Protocol, TestNode, fixture};
+use headgate_tests::{GitRepo, PATIENCE, Protocol, TestNode, eventually, fixture};
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::{
@@ -35,7 +35,6 @@ async fn metrics_count_what_happened() {
     client.get("/no-such-page").await;
     let answer = node.admin("/metrics").await;
     assert!(answer.header("content-type").starts_with("application/openmetrics-text"));
-    let metrics = node.metrics().await;
     for (series, value) in [
         (r#"headgate_http_requests_total{kind="function",method="GET",status="200"}"#, 1.0),
         (r#"headgate_http_requests_total{kind="website",method="GET",status="200"}"#, 1.0),
@@ -45,8 +44,13 @@ async fn metrics_count_what_happened() {
         (r#"headgate_edge_connections_open{kind="plain"}"#, 1.0),
         ("headgate_executor_in_flight", 0.0),
     ] {
-        assert_eq!(metrics.value(series), Some(value), "{series} in\n{}", metrics.text());
+        // A request is counted when its answer is written, which its client may see a little earlier.
+        eventually(&format!("{series} is {value}"), async || {
+            (node.metrics().await.value(series)? == value).then_some(())
+        })
+        .await;
     }
+    let metrics = node.metrics().await;
     assert!(metrics.text().ends_with("# EOF\n"));
     for line in metrics.text().lines().filter(|line| !line.starts_with('#')) {
         assert!(line.starts_with("headgate_"), "without a prefix: {line}");

@@ -109,15 +109,10 @@ async fn a_project_broken_from_the_start_explains_itself_to_its_developer() {
     let refused = node.event("refused").await;
     assert!(refused["serving"].is_null());
     let problems = refused["diagnostics"].as_array().unwrap();
-    for file in
-        ["bad_syntax", "missing_export", "strange_import", "undefined_domain", "no_artefact"]
-    {
+    for file in ["bad_syntax", "bad_duration", "undefined_domain", "no_artefact"] {
         let path = format!("functions/{file}.yaml");
-        assert!(
-            problems.iter().any(|p| p["file"] == *path),
-            "all at once, {path} too: {:?}",
-            codes(problems)
-        );
+        let told = problems.iter().any(|problem| problem["file"] == *path);
+        assert!(told, "{path} too: {:?}", codes(problems));
     }
     let mut client = node.client(Protocol::Http1, "broken.example.com").await;
     let page = client.get_with("/", &[("accept", "text/html")]).await;
@@ -131,6 +126,38 @@ async fn a_project_broken_from_the_start_explains_itself_to_its_developer() {
 
 fn codes(problems: &[serde_json::Value]) -> Vec<String> {
     problems.iter().map(|p| format!("{} {}", p["file"], p["code"])).collect()
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_guests_is_told_together_with_what_is_wrong_with_files() {
+    let node = TestNode::dev(fixture("broken")).await;
+    let refused = node.event("refused").await;
+    let problems = refused["diagnostics"].as_array().unwrap();
+    for (file, named) in [("missing_export", "helo"), ("strange_import", "acme/teleport")] {
+        let path = format!("functions/{file}.yaml");
+        let problem = problems.iter().find(|problem| problem["file"] == *path);
+        let problem = problem.unwrap_or_else(|| panic!("{path} too: {:?}", codes(problems)));
+        assert!(problem["message"].as_str().unwrap().contains(named), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn a_guest_that_cannot_run_is_refused_at_the_function_that_names_it() {
+    let project = Project::small(HOST, "one");
+    let node = TestNode::dev(project.path()).await;
+    node.event("deployed").await;
+    for (module, code) in [("strange", "import-not-provided"), ("count", "unknown-export")] {
+        project.write("functions/hello.wasm", guest(module));
+        // A file half written may be seen first; it is refused for what it is.
+        let problem = loop {
+            let problem = node.event("refused").await["diagnostics"][0].clone();
+            if problem["code"] == code {
+                break problem;
+            }
+        };
+        assert_eq!(problem["file"], "functions/hello.yaml", "{problem}");
+        assert_eq!(node.get(HOST, "/hello").await.text(), "Hello, world!");
+    }
 }
 
 #[tokio::test]

@@ -1,12 +1,6 @@
 //! SIGTERM: what is under way is finished, what is new goes elsewhere, and the process ends well.
 
-use bytes::Bytes;
-use headgate_tests::{Client, Protocol, Stream, TestNode, eventually, fixture};
-use http::Method;
-use http_body_util::{
-    BodyExt,
-    channel::{Channel, Sender},
-};
+use headgate_tests::{Protocol, TestNode, eventually, fixture};
 use serde_json::json;
 use tokio::net::TcpStream;
 
@@ -22,7 +16,7 @@ async fn a_request_under_way_is_finished() {
     for protocol in Protocol::ALL {
         let mut node = node("30s").await;
         let mut client = node.client(protocol, HOST).await;
-        let (mut upload, mut echo) = begin(&mut client).await;
+        let (mut upload, mut echo) = client.converse("/api/echo").await;
         let address = node.http();
 
         node.terminate();
@@ -64,7 +58,7 @@ async fn idle_connections_are_closed_at_once() {
 async fn a_request_that_does_not_end_is_cut_at_the_deadline() {
     let mut node = node("200ms").await;
     let mut client = node.client(Protocol::Http1, HOST).await;
-    let (_upload, mut echo) = begin(&mut client).await;
+    let (_upload, mut echo) = client.converse("/api/echo").await;
     node.terminate();
     assert_eq!(node.event("stopped").await["cut"], 1);
     assert!(echo.chunk().await.is_err(), "cut, not complete");
@@ -75,7 +69,7 @@ async fn a_request_that_does_not_end_is_cut_at_the_deadline() {
 async fn a_second_signal_ends_at_once() {
     let mut node = node("1h").await;
     let mut client = node.client(Protocol::Http1, HOST).await;
-    let _under_way = begin(&mut client).await;
+    let _under_way = client.converse("/api/echo").await;
     node.terminate();
     node.event("draining").await;
     node.terminate();
@@ -86,7 +80,7 @@ async fn a_second_signal_ends_at_once() {
 async fn a_node_that_drains_says_so_to_its_balancer() {
     let node = node("30s").await;
     let mut client = node.client(Protocol::Http1, HOST).await;
-    let under_way = begin(&mut client).await;
+    let under_way = client.converse("/api/echo").await;
     node.terminate();
     node.event("draining").await;
     assert_eq!(node.admin("/readyz").await.status, 503);
@@ -101,14 +95,4 @@ async fn what_it_leaves_behind_is_removed() {
     node.terminate();
     assert!(node.exited().await.success());
     assert!(!node.socket().exists(), "a socket nobody answers on");
-}
-
-/// A request in the midst of its answer, which goes on for as long as the upload does.
-async fn begin(client: &mut Client) -> (Sender<Bytes>, Stream) {
-    let (mut upload, content) = Channel::<Bytes>::new(1);
-    let request = client.request(Method::POST, "/api/echo").body(content.boxed_unsync()).unwrap();
-    upload.send_data("begun".into()).await.unwrap();
-    let mut stream = client.open(request).await.unwrap();
-    assert_eq!(stream.chunk().await.unwrap().as_deref(), Some(&b"begun"[..]));
-    (upload, stream)
 }

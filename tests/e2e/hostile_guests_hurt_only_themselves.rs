@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
-use headgate_tests::{Answer, Protocol, TestNode, empty, eventually, fixture};
+use headgate_tests::{Answer, Project, Protocol, TestNode, empty, eventually, fixture, guest};
 use http::{Method, StatusCode};
 use serde_json::Value;
 use tokio::{
+    net::TcpListener,
     task::JoinSet,
     time::{Instant, timeout},
 };
@@ -205,6 +206,19 @@ async fn a_head_without_measure_is_not_passed_on() {
 async fn a_guest_finds_no_files() {
     let node = TestNode::dev(fixture("hostile")).await;
     assert_eq!(node.get(HOST, "/h/files").await.text(), "0 preopened directories");
+}
+
+#[tokio::test]
+async fn a_guest_reaches_no_network() {
+    let project = Project::small("small.example.com", "one");
+    project.write("functions/hello.wasm", guest("hostile-sockets"));
+    let yaml = std::fs::read_to_string(project.path().join("functions/hello.yaml")).unwrap();
+    project.write("functions/hello.yaml", yaml.replace("memory: 1MB", "memory: 8MB"));
+    let node = TestNode::dev(project.path()).await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let answer = node.get("small.example.com", &format!("/hello?{port}")).await;
+    assert_eq!(answer.text(), "access-denied");
 }
 
 #[tokio::test]

@@ -6,12 +6,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use headgate_tests::{Body, Client, Protocol, Stream, TestNode, body, empty, eventually, fixture};
+use headgate_tests::{Protocol, TestNode, body, empty, eventually, fixture};
 use http::{Method, StatusCode};
-use http_body_util::{
-    BodyExt,
-    channel::{Channel, Sender},
-};
+use http_body_util::{BodyExt, channel::Channel};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -19,7 +16,9 @@ const HOST: &str = "shop.example.com";
 
 fn shop(settings: Value) -> Value {
     let mut config = json!({"projects": [{"name": "shop", "config": fixture("shop")}]});
-    config.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+    for (key, value) in settings.as_object().into_iter().flatten() {
+        config[key] = value.clone();
+    }
     config
 }
 
@@ -27,9 +26,9 @@ fn shop(settings: Value) -> Value {
 async fn a_function_takes_so_many_requests_at_once_and_so_many_wait() {
     let node = TestNode::run(shop(json!({"executor": {"concurrency": 2, "queue": 1}}))).await;
     let mut first = node.client(Protocol::Http1, HOST).await;
-    let (first_end, _first) = hold(&mut first).await;
+    let (first_end, _first) = first.converse("/api/echo").await;
     let mut second = node.client(Protocol::Https2, HOST).await;
-    let _second = hold(&mut second).await;
+    let _second = second.converse("/api/echo").await;
     let mut third = node.client(Protocol::Http1, HOST).await;
     let waiting = tokio::spawn(async move { third.get("/api/hello").await });
     metric(&node, "headgate_executor_queued", 1.0).await;
@@ -211,7 +210,7 @@ async fn a_client_that_leaves_frees_its_instance() {
     let node = TestNode::run(shop(json!({}))).await;
     for protocol in Protocol::ALL {
         let mut client = node.client(protocol, HOST).await;
-        let held = hold(&mut client).await;
+        let held = client.converse("/api/echo").await;
         metric(&node, "headgate_executor_in_flight", 1.0).await;
         let begun = Instant::now();
         drop((held, client));
@@ -250,17 +249,6 @@ async fn a_get_may_have_a_body() {
             assert_eq!(client.get("/ping").await.text(), "PONG", "{path}");
         }
     }
-}
-
-/// Keeps one instance of `api` busy until what is returned is dropped.
-async fn hold(client: &mut Client) -> (Sender<Bytes>, Stream) {
-    let (mut upload, content) = Channel::<Bytes>::new(1);
-    let content: Body = content.boxed_unsync();
-    let request = client.request(Method::POST, "/api/echo").body(content).unwrap();
-    upload.send_data("begun".into()).await.unwrap();
-    let mut stream = client.open(request).await.unwrap();
-    assert_eq!(stream.chunk().await.unwrap().as_deref(), Some(&b"begun"[..]));
-    (upload, stream)
 }
 
 async fn metric(node: &TestNode, name: &str, value: f64) {

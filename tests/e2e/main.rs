@@ -1,5 +1,7 @@
 //! Stories over the real binary: each file shows what its name says.
 
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+
 mod a_host_belongs_to_one_project;
 mod admin_tells;
 mod certificates;

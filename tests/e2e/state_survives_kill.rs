@@ -9,28 +9,41 @@ const HOST: &str = "small.example.com";
 
 /// Deploys that are killed, each a little later in its course than the one before.
 const KILLS: u32 = 24;
-const STEP: Duration = Duration::from_millis(6);
+/// Files that change with each revision, so that a deploy has some length.
+const FILES: u32 = 60;
+const POLL: Duration = Duration::from_millis(100);
 
 #[tokio::test]
 async fn a_node_killed_while_it_deploys_serves_a_whole_revision() {
     let repo = GitRepo::small(HOST, "0");
     repo.write("functions/greeting.wasm", guest("wasi-c"));
-    write_revision(&repo, 0);
-    repo.commit("revision 0");
+    commit_revision(&repo, 0);
     let project = json!({"name": "small", "config": repo.url(), "branch": "main", "poll": "100ms"});
     let mut node = TestNode::run(json!({"projects": [project]})).await;
+    node.event("deployed").await;
+    commit_revision(&repo, 1);
+    let elapsed = node.event("deployed").await["elapsed_ms"].as_f64().unwrap();
+    let elapsed = Duration::from_secs_f64(elapsed / 1e3);
 
-    for revision in 1..=KILLS {
-        write_revision(&repo, revision);
-        let commit = repo.commit(&format!("revision {revision}"));
+    let mut in_the_midst = 0;
+    for revision in 2..KILLS + 2 {
+        let part = f64::from(revision - 2) / f64::from(KILLS);
+        let commit = commit_revision(&repo, revision);
         // Half of them may hit the fetch, the others what comes after.
-        if revision % 2 == 0 {
+        let course = if revision % 2 == 0 {
             while node.event("deploying").await["commit"] != *commit {}
-        }
+            elapsed
+        } else {
+            POLL + elapsed
+        };
         // The instant is the point here, so this waits for no condition.
-        tokio::time::sleep(STEP * revision).await;
+        tokio::time::sleep(course.mul_f64(part)).await;
         node.kill();
         assert!(!node.exited().await.success());
+        let said =
+            |name| node.events().iter().any(|e| e["event"] == name && e["commit"] == *commit);
+        in_the_midst += u32::from(said("deploying") && !said("deployed"));
+
         node.restart().await;
         let served = whole_revision(&node).await;
         assert!(served + 1 >= revision, "revision {served} is older than what was accepted last");
@@ -39,13 +52,16 @@ async fn a_node_killed_while_it_deploys_serves_a_whole_revision() {
         })
         .await;
     }
+    assert!(in_the_midst > 0, "no kill hit a deploy of {elapsed:?}");
     assert_eq!(leftovers(&node), Vec::<String>::new(), "of killed writes");
 }
 
-/// One number, in a page, a compressible file, and a function's variable.
-fn write_revision(repo: &GitRepo, revision: u32) {
+/// One number, in a page, in compressible files, and in a function's variable. Returns the commit.
+fn commit_revision(repo: &GitRepo, revision: u32) -> String {
     repo.write_page(&revision.to_string());
-    repo.write("websites/main/numbers.txt", format!("{revision}\n").repeat(5_000));
+    for file in 0..FILES {
+        repo.write(&format!("websites/main/{file}.txt"), numbers(revision, file));
+    }
     repo.write(
         "functions/greeting.yaml",
         format!(
@@ -54,7 +70,15 @@ fn write_revision(repo: &GitRepo, revision: u32) {
              execution:\n  timeout: 5s\n  memory: 4MB\n  call: greeting\n"
         ),
     );
+    repo.commit(&format!("revision {revision}"))
 }
+
+/// What one file of a revision says; no two say the same.
+fn numbers(revision: u32, file: u32) -> String {
+    format!("{revision} {file}\n").repeat(500)
+}
+
+const GZIP: &[(&str, &str)] = &[("accept-encoding", "gzip")];
 
 /// The number that is served, which must be the same everywhere.
 async fn whole_revision(node: &TestNode) -> u32 {
@@ -63,18 +87,24 @@ async fn whole_revision(node: &TestNode) -> u32 {
     for _ in 0..3 {
         let page = client.get("/").await;
         assert_eq!(page.status, 200, "{}", page.text());
-        let numbers = client.get_with("/numbers.txt", &[("accept-encoding", "gzip")]).await;
-        let mut text = String::new();
-        let mut decoder = flate2::read::GzDecoder::new(&*numbers.body);
-        std::io::Read::read_to_string(&mut decoder, &mut text).expect("a whole file");
+        let mut files = Vec::new();
+        for file in [0, FILES / 2, FILES - 1] {
+            let compressed = client.get_with(&format!("/{file}.txt"), GZIP).await;
+            let mut text = String::new();
+            let mut decoder = flate2::read::GzDecoder::new(&*compressed.body);
+            std::io::Read::read_to_string(&mut decoder, &mut text).expect("a whole file");
+            files.push((file, text));
+        }
         let greeting = client.get("/greeting").await.text();
         if client.get("/").await.body != page.body {
             continue;
         }
-        let revision = page.text();
-        assert_eq!(text, format!("{revision}\n").repeat(5_000));
-        assert_eq!(greeting, revision);
-        return revision.parse().unwrap();
+        let revision = page.text().parse().unwrap();
+        for (file, text) in files {
+            assert!(text == numbers(revision, file), "{file}.txt is not of revision {revision}");
+        }
+        assert_eq!(greeting, revision.to_string());
+        return revision;
     }
     panic!("three revisions within a few requests");
 }

@@ -7,7 +7,11 @@ use std::{convert::Infallible, net::SocketAddr};
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Version, header, request::Builder};
-use http_body_util::{BodyExt, Empty, Full, combinators::UnsyncBoxBody};
+use http_body_util::{
+    BodyExt, Empty, Full,
+    channel::{self, Channel},
+    combinators::UnsyncBoxBody,
+};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::{
@@ -47,6 +51,12 @@ impl Protocol {
         if self.is_h2() { Version::HTTP_2 } else { Version::HTTP_11 }
     }
 }
+
+/// Where the rest of a request's body goes in.
+pub type Upload = channel::Sender<Bytes>;
+
+/// What a conversation begins with.
+const FIRST_WORD: &str = "begun";
 
 /// The body of a request.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -166,6 +176,19 @@ impl Client {
             }
         };
         Ok(Stream::new(response))
+    }
+
+    /// Begins to talk with a function that echoes what it is sent: the first word has come back, and the
+    /// function goes on for as long as the upload does.
+    pub async fn converse(&mut self, path: &str) -> (Upload, Stream) {
+        let (mut upload, content) = Channel::new(1);
+        upload.send_data(FIRST_WORD.into()).await.expect("there is room for one");
+        let request = self.request(Method::POST, path).body(content.boxed_unsync());
+        let opened = self.open(request.expect("tests write valid requests")).await;
+        let mut stream = opened.unwrap_or_else(|error| panic!("{path}: {error:?}"));
+        let echoed = stream.chunk().await;
+        assert!(matches!(&echoed, Ok(Some(word)) if word == FIRST_WORD), "{path}: {echoed:?}");
+        (upload, stream)
     }
 
     /// Whether the node ended the connection.

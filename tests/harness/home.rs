@@ -1,7 +1,11 @@
 //! The folders of one node, and the binary it is.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Longest path of a unix socket on Linux, its end included.
@@ -36,6 +40,26 @@ impl Home {
         self.path().join("state")
     }
 
+    /// Writes `node.yaml` with what `config` says, and this home's own folder and ports that the kernel picks.
+    pub(crate) fn write_config(&self, mut config: Value) {
+        let defaults = [
+            ("state", self.state().to_string_lossy().into_owned().into()),
+            ("http", json!(["127.0.0.1:0"])),
+            ("https", json!(["127.0.0.1:0"])),
+        ];
+        let settings = config.as_object_mut().expect("a configuration is an object");
+        for (key, value) in defaults {
+            settings.entry(key).or_insert(value);
+        }
+        // JSON is YAML.
+        let text = serde_json::to_string_pretty(&config).expect("JSON can be written");
+        fs::write(self.config(), text).expect("temporary folders are writable");
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path().join("node.yaml")
+    }
+
     /// `$XDG_DATA_HOME`.
     pub(crate) fn data(&self) -> PathBuf {
         self.path().join("data")
@@ -64,6 +88,6 @@ pub(crate) fn binary() -> PathBuf {
 /// Where tests may leave things for each other.
 pub(crate) fn target() -> PathBuf {
     let folder = profile_folder().join("e2e");
-    std::fs::create_dir_all(&folder).expect("the target folder is writable");
+    fs::create_dir_all(&folder).expect("the target folder is writable");
     folder
 }

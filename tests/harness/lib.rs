@@ -17,13 +17,14 @@ mod log;
 mod metrics;
 mod natives;
 mod node;
+mod process;
 mod project;
 mod raw;
 
 use std::{path::PathBuf, time::Duration};
 
 pub use self::{
-    client::{Answer, Body, Client, Protocol, Stream, body, empty},
+    client::{Answer, Body, Client, Protocol, Stream, Upload, body, empty},
     eventually::eventually,
     git::GitRepo,
     metrics::Metrics,

@@ -34,7 +34,17 @@ impl Natives {
         let marker = self.0.join(format!("warm-{}-{}", binary.mtime(), binary.mtime_nsec()));
         if !marker.exists() {
             compile().await;
+            self.forget_markers();
             File::create(marker).expect("the target folder is writable");
+        }
+    }
+
+    /// Of binaries that were built before.
+    fn forget_markers(&self) {
+        for file in fs::read_dir(&self.0).into_iter().flatten().flatten() {
+            if file.file_name().to_string_lossy().starts_with("warm-") {
+                let _ = fs::remove_file(file.path());
+            }
         }
     }
 

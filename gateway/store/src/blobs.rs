@@ -162,7 +162,9 @@ impl BlobStore {
         let bytes =
             std::fs::read(self.layout.path(digest)).map_err(missing_or(digest, "read a blob"))?;
         if Digest::of(&bytes) != *digest {
-            self.set_aside(digest)?;
+            let damaged =
+                |path: &Path| std::fs::read(path).is_ok_and(|bytes| Digest::of(&bytes) != *digest);
+            self.set_aside(digest, damaged)?;
             return Err(StoreError::Corrupt { digest: *digest });
         }
         Ok(bytes.into())
@@ -227,9 +229,8 @@ impl BlobStore {
         if self.is_whole(digest, length) {
             return Ok(());
         }
-        if self.contains(digest) {
-            self.set_aside(digest)?; // of another length: lost its end in a power failure
-        }
+        // Of another length: it lost its end in a power failure.
+        self.set_aside(digest, |path| path.metadata().is_ok_and(|found| found.len() != length))?;
         let _present = self.presence();
         match file.persist_noclobber(self.layout.path(digest)) {
             Ok(()) => {
@@ -243,22 +244,22 @@ impl BlobStore {
         }
     }
 
-    /// Moves a damaged blob out of the way, where an operator can still look at it.
-    fn set_aside(&self, digest: &Digest) -> Result<(), StoreError> {
-        warn!(digest = %digest, "damaged blob set aside");
-        self.take_away(digest, |path| std::fs::rename(path, self.layout.quarantined(digest)))
-    }
-
-    /// Removes a blob by `how` while nobody can find it present. One that is gone already is fine.
-    fn take_away(
+    /// Moves a blob out of the way, to where an operator can still look at it, if it is `damaged`. That is
+    /// asked while nobody can put one: it may have been replaced by a whole one a moment ago.
+    fn set_aside(
         &self,
         digest: &Digest,
-        how: impl FnOnce(&Path) -> io::Result<()>,
+        damaged: impl FnOnce(&Path) -> bool,
     ) -> Result<(), StoreError> {
         let _absent = self.presence.write().unwrap_or_else(PoisonError::into_inner);
-        self.take_away_locked(digest, how)
+        if !damaged(&self.layout.path(digest)) {
+            return Ok(());
+        }
+        warn!(digest = %digest, "damaged blob set aside");
+        self.take_away_locked(digest, |path| std::fs::rename(path, self.layout.quarantined(digest)))
     }
 
+    /// Removes a blob by `how`, the presence lock being held for writing. One that is gone is fine.
     fn take_away_locked(
         &self,
         digest: &Digest,

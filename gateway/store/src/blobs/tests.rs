@@ -131,6 +131,24 @@ fn a_dropped_batch_leaves_nothing() {
 }
 
 #[test]
+fn a_blob_that_another_thread_has_just_stored_is_not_taken_for_damaged() {
+    let fixture = Fixture::new();
+    for round in 0..200u32 {
+        let bytes = round.to_le_bytes();
+        let start = std::sync::Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    start.wait();
+                    let digest = fixture.store.put(&bytes).unwrap();
+                    assert!(fixture.store.read(&digest).is_ok(), "round {round}");
+                });
+            }
+        });
+    }
+}
+
+#[test]
 fn threads_storing_the_same_bytes_store_them_once() {
     let fixture = Fixture::new();
     std::thread::scope(|scope| {
