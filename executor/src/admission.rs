@@ -1,7 +1,8 @@
 //! Who may run now, who waits, and who is sent away.
 //!
-//! A request passes two gates: its function's (how many of it at once) and the pool's (how many guests on this
-//! node). Both are fair and both have a queue with an end; waiting counts against the request's deadline.
+//! A request passes up to three gates: its function's (how many of it at once), its project's (how many of all its
+//! functions, if the caller has such a gate) and the pool's (how many guests on this node). All are fair and all
+//! have a queue with an end; waiting counts against the request's deadline.
 
 use std::{
     sync::{
@@ -66,6 +67,11 @@ impl Gate {
     }
 }
 
+/// A gate that functions of one project share, so that no project takes the whole node. Cheap to clone; the clones
+/// are one gate.
+#[derive(Debug, Clone)]
+pub struct ProjectGate(pub(crate) Arc<Gate>);
+
 /// A place in a gate's queue.
 struct Waiting<'a> {
     gate: &'a Gate,
@@ -95,16 +101,19 @@ impl Drop for Waiting<'_> {
 pub(crate) struct Flight {
     outcome: Outcome,
     metrics: Arc<Metrics>,
-    slots: Option<[OwnedSemaphorePermit; 2]>,
+    slots: Option<Slots>,
 }
+
+/// What a running guest holds: of its function, of its project, of the pool.
+pub(crate) type Slots = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>, OwnedSemaphorePermit);
 
 impl Flight {
     pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
         Self { outcome: Outcome::Cancelled, metrics, slots: None }
     }
 
-    /// Admitted: keeps the function's slot and the pool's.
-    pub(crate) fn admitted(&mut self, slots: [OwnedSemaphorePermit; 2]) {
+    /// Admitted: keeps the slots until the end.
+    pub(crate) fn admitted(&mut self, slots: Slots) {
         self.metrics.in_flight.inc();
         self.slots = Some(slots);
     }

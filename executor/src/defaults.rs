@@ -32,9 +32,9 @@ pub const CORE_INSTANCES: u32 = 64;
 pub const WASM_STACK: usize = 512 << 10;
 /// The whole fibre: the guest's stack, and room for host functions called at its very end. Address space only.
 pub const FIBRE_STACK: usize = 2 << 20;
-/// A guest may overrun its deadline by one tick, and yields its worker once a tick; a shorter one only buys
-/// more wake-ups.
-pub const EPOCH_TICK: Duration = Duration::from_millis(10);
+/// A guest may overrun its deadline by one tick, and yields its worker once a tick: that is how long a neighbour
+/// on the same worker waits for each guest that computes. While no guest runs, ticks are ten times rarer.
+pub const EPOCH_TICK: Duration = Duration::from_millis(1);
 
 /// Memory of a guest unless its function says otherwise (hardening C11).
 pub const MEMORY: ByteSize = ByteSize::from_mib(64);

@@ -138,6 +138,17 @@ impl InvokeError {
     }
 }
 
+/// For a caller that has sent nothing yet: a body that failed at once is an answer that failed.
+impl From<GuestBodyError> for InvokeError {
+    fn from(error: GuestBodyError) -> Self {
+        match error {
+            GuestBodyError::Deadline { limit } => Self::Deadline { limit },
+            GuestBodyError::Trap(trapped) => Self::Trap(trapped),
+            other => Self::Partial(other),
+        }
+    }
+}
+
 /// An artefact is missing or does not fit the function that names it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

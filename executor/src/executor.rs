@@ -10,7 +10,7 @@ use tokio::sync::Semaphore;
 use wasmtime::{Engine, component::Linker};
 
 use crate::{
-    admission::Gate,
+    admission::{Gate, ProjectGate},
     artefact::{self, Artefacts, Opened},
     compile::{self, Compiled},
     component,
@@ -59,8 +59,10 @@ impl Executor {
         let natives = Natives::open(&config.native_dir, engine.clone()).map_err(|error| {
             OpenError::Folder { folder: config.native_dir.display().to_string(), error }
         })?;
+        let running = metrics.clone();
+        let busy = move || running.in_flight.get() > 0;
         let ticker =
-            engine::Ticker::start(&engine, config.epoch_tick).map_err(OpenError::Ticker)?;
+            engine::Ticker::start(&engine, config.epoch_tick, busy).map_err(OpenError::Ticker)?;
         let cores = core::linker(&engine).map_err(failed)?;
         let config = Arc::new(config);
         let signatures = core::Signatures::of(&cores, &nobody(&config, log.clone()));
@@ -99,7 +101,22 @@ impl Executor {
 
     /// A function to invoke. Opens nothing: ten thousand of them cost only their text.
     pub fn function(&self, spec: FunctionSpec) -> Function {
-        Function::new(self.0.clone(), spec)
+        Function::new(self.0.clone(), spec, None)
+    }
+
+    /// As [`function`](Self::function), bounded together with all others of its project.
+    pub fn function_of(&self, spec: FunctionSpec, project: &ProjectGate) -> Function {
+        Function::new(self.0.clone(), spec, Some(project.clone()))
+    }
+
+    /// A gate that lets `instances` of a project's guests run at once, with half of the pool's queue before it.
+    pub fn project_gate(&self, instances: u32) -> ProjectGate {
+        ProjectGate(Arc::new(Gate::new(instances, self.0.config.pool_queue / 2)))
+    }
+
+    /// Whether the native form of an artefact is still there, so that it need not be compiled.
+    pub fn has_native(&self, digest: Digest) -> bool {
+        self.0.natives.contains(digest)
     }
 
     /// Removes all native artefacts but these and those written at `older_than` or later, which a deploy under

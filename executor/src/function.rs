@@ -10,7 +10,7 @@ use headgate_types::{ByteSize, Commit, Digest, Scope};
 use http::Response;
 
 use crate::{
-    admission::{Flight, Gate, Refused},
+    admission::{Flight, Gate, ProjectGate, Refused},
     artefact::Opened,
     component, core, defaults,
     error::{ArtefactError, InvokeError},
@@ -79,12 +79,17 @@ pub struct Function {
     executor: Arc<Shared>,
     spec: Arc<FunctionSpec>,
     gate: Arc<Gate>,
+    project: Option<ProjectGate>,
 }
 
 impl Function {
-    pub(crate) fn new(executor: Arc<Shared>, spec: FunctionSpec) -> Self {
+    pub(crate) fn new(
+        executor: Arc<Shared>,
+        spec: FunctionSpec,
+        project: Option<ProjectGate>,
+    ) -> Self {
         let gate = Arc::new(Gate::new(spec.limits.concurrency, spec.limits.queue));
-        Self { executor, spec: Arc::new(spec), gate }
+        Self { executor, spec: Arc::new(spec), gate, project }
     }
 
     pub fn scope(&self) -> &Scope {
@@ -155,7 +160,7 @@ impl Function {
         respond(running, head, method, &config).await
     }
 
-    /// Waits for the function's slot, the artefact and the pool's slot, in that order.
+    /// Waits for the function's slot, the artefact, the project's slots and the pool's, in that order.
     async fn admit(
         &self,
         deadline: Instant,
@@ -173,9 +178,17 @@ impl Function {
                     .map_err(|error| self.unusable(error))?
             }
         };
-        let pool = self.executor.pool.enter(opened.weight(), deadline, metrics);
+        let weight = opened.weight();
+        let project = match &self.project {
+            Some(ProjectGate(gate)) => {
+                let slots = gate.enter(weight, deadline, metrics).await;
+                Some(slots.map_err(|why| self.refused(why))?)
+            }
+            None => None,
+        };
+        let pool = self.executor.pool.enter(weight, deadline, metrics);
         let pool = pool.await.map_err(|why| self.refused(why))?;
-        flight.admitted([own, pool]);
+        flight.admitted((own, project, pool));
         Ok(opened)
     }
 

@@ -65,6 +65,7 @@ mod native;
 mod response;
 mod running;
 
+pub use admission::ProjectGate;
 pub use artefact::Artefacts;
 pub use body::{BodyError, RequestBody};
 pub use compile::{Compiled, GuestKind};

@@ -81,6 +81,10 @@ impl Natives {
         self.map(&path).map_err(|error| LoadError::Broken(error.into()))
     }
 
+    pub(crate) fn contains(&self, digest: Digest) -> bool {
+        self.path(digest).exists()
+    }
+
     /// Compiles and stores. Blocking, and long: seconds for guests that carry an interpreter.
     pub(crate) fn compile(&self, wasm: &[u8], kind: Precompiled) -> wasmtime::Result<Vec<u8>> {
         match kind {

@@ -4,6 +4,7 @@
 //! what, what must exist before what, and the order in which it all ends.
 
 mod followers;
+mod renewer;
 mod sweeper;
 
 use std::{
@@ -29,18 +30,18 @@ use pingora_core::{
 };
 use pingora_proxy::HttpProxy;
 use prometheus_client::registry::Registry;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::followers::load_options;
-use self::{followers::Followers, sweeper::Sweeper};
+use self::{followers::Followers, renewer::Renewer, sweeper::Sweeper};
 use crate::{
     admin::{AdminListener, AdminState, Phase, Readiness},
     blob_cache::BlobCache,
     certificates::Certificates,
-    deploy::Deployer,
+    deploy::{self, Deployer, UnderWay},
     event::{Event, Ready, Reporter},
-    follow::Shared,
+    follow::{Looks, Shared},
     guest_log::HubLog,
     log_hub::LogHub,
     metrics::Metrics,
@@ -66,6 +67,7 @@ pub struct Gateway {
     admin_state: AdminState,
     followers: Followers,
     sweeper: Sweeper,
+    renewer: Renewer,
     reporter: Arc<dyn Reporter>,
     urls: Arc<Urls>,
     reload: (mpsc::Sender<NodeConfig>, mpsc::Receiver<NodeConfig>),
@@ -148,23 +150,30 @@ impl Gateway {
 
         let urls = Arc::new(Urls::new(&bound.http, &bound.https, aliases));
         let board = Arc::new(StatusBoard::default());
+        let under_way = UnderWay::default();
         let deployer = Deployer {
             store: store.clone(),
             executor: executor.clone(),
             publisher: publisher.clone(),
+            ingests: Arc::new(Semaphore::new(deploy::limits::INGESTS)),
+            under_way: under_way.clone(),
         };
         let followers = Followers::new(
             Shared {
                 deployer,
                 board: board.clone(),
                 reporter: reporter.clone(),
+                logs: logs.clone(),
+                clock: clock.clone(),
                 metrics: metrics.clone(),
                 urls: urls.clone(),
                 options: load_options(&config),
+                looks: Looks::default(),
             },
             config.state.join("repositories"),
         );
-        let sweeper = Sweeper { store: store.clone(), records, executor, clock };
+        let sweeper = Sweeper { store: store.clone(), records, executor, clock, under_way };
+        let renewer = Renewer { publisher: publisher.clone() };
 
         let edge = Arc::new(edge(&config, headgate_edge::Metrics::register(&mut registry)));
         let proxy = Proxy {
@@ -197,6 +206,7 @@ impl Gateway {
             admin_state,
             followers,
             sweeper,
+            renewer,
             reporter,
             urls,
             reload: mpsc::channel(1),
@@ -215,7 +225,8 @@ impl Gateway {
     /// If a listener stops for another reason.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { config, listeners, bound, edge, proxy, admin, admin_state, .. } = self;
-        let Self { mut followers, sweeper, reporter, urls, reload: (_keep, mut reload), .. } = self;
+        let Self { mut followers, sweeper, renewer, reporter, urls, .. } = self;
+        let (_keep, mut reload) = self.reload;
         let (stop_edge, edge_stops) = watch::channel(false);
         let stop = CancellationToken::new();
         let proxy = Arc::new(proxy);
@@ -227,6 +238,7 @@ impl Gateway {
             tokio::spawn(headgate_edge::serve(listeners, proxy.clone(), edge.clone(), edge_stops));
         let admin = tokio::spawn(admin.serve(admin_state, stop.child_token()));
         let sweeping = tokio::spawn(sweeper.run(stop.child_token()));
+        let renewing = tokio::spawn(renewer.run(stop.child_token()));
         followers.follow(&config.projects);
 
         let ready = Event::Ready(Ready {
@@ -242,16 +254,18 @@ impl Gateway {
             reporter.report(ready);
             std::future::pending::<()>().await
         };
-        let reloading = async {
-            while let Some(config) = reload.recv().await {
-                followers.refollow(&config).await;
+        let following = async {
+            loop {
+                tokio::select! {
+                    Some(config) = reload.recv() => followers.refollow(&config).await,
+                    () = followers.supervise() => {}
+                }
             }
-            std::future::pending::<()>().await
         };
         tokio::select! {
             () = shutdown => {}
             () = announce => {}
-            () = reloading => {}
+            () = following => {}
             ended = &mut serving => {
                 ended.context("the listeners' task ended")?.context("listening")?;
                 anyhow::bail!("the listeners ended by themselves");
@@ -265,7 +279,7 @@ impl Gateway {
         let drained = serving.await.context("the listeners' task ended")?.context("draining")?;
         stop.cancel();
         followers.stop().await;
-        let _ = tokio::join!(admin, sweeping);
+        let _ = tokio::join!(admin, sweeping, renewing);
         reporter.report(Event::Stopped { cut: drained.cut as u64 });
         Ok(())
     }
@@ -321,14 +335,23 @@ fn may_be_missing(listen: &Listen, address: SocketAddr) -> bool {
 }
 
 fn serve_options(config: &NodeConfig, aliases: Aliases) -> ServeOptions {
+    ServeOptions {
+        aliases,
+        limits: function_limits(config),
+        project_instances: config.executor.project_instances,
+        max_body: config.limits.request_body,
+    }
+}
+
+/// The most a function may have on this node.
+pub(crate) fn function_limits(config: &NodeConfig) -> FunctionLimits {
     let executor = &config.executor;
-    let limits = FunctionLimits {
+    FunctionLimits {
         memory: executor.memory_limit,
+        deadline: executor.deadline_limit,
         concurrency: executor.concurrency,
         queue: executor.queue,
-        ..FunctionLimits::default()
-    };
-    ServeOptions { aliases, limits, max_body: config.limits.request_body }
+    }
 }
 
 pub(crate) fn executor_config(config: &NodeConfig) -> headgate_executor::Config {

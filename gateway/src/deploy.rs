@@ -10,25 +10,36 @@
 
 mod guest;
 mod ingest;
-mod limits;
+pub(crate) mod limits;
+mod progress;
+mod under_way;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use headgate_executor::{CompileError, Executor};
-use headgate_project::{Diagnostics, LoadOptions, Project, tree::Tree};
+use headgate_executor::{CompileError, Compiled, Executor, FunctionLimits};
+use headgate_project::{
+    Diagnostic, Diagnostics, LoadOptions, Project, diagnostic::codes, tree::Tree,
+};
 use headgate_store::{BlobStore, StoreError};
 use headgate_types::{Digest, Revision};
 use headgate_website::SiteTable;
-
-pub use self::ingest::IngestCache;
-use self::{
-    guest::{entry_point, guest_refused, unserved_imports},
-    ingest::{Ingested, ingest},
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task,
 };
+
+pub(crate) use self::under_way::UnderWay;
+use self::{
+    guest::{capped_limits, entry_point, guest_refused, unserved_imports},
+    ingest::{Extent, Ingested, ingest},
+    progress::Counter,
+    under_way::Deploying,
+};
+pub use self::{ingest::IngestCache, progress::Progress};
 pub use crate::publisher::Accepted;
 use crate::{
     event::Stage,
-    manifest::{DomainEntry, EntryPoint, FORMAT, FunctionEntry, Manifest, WebsiteEntry},
+    manifest::{DomainEntry, EntryPoint, FORMAT, FunctionEntry, Manifest, VERSION, WebsiteEntry},
     publisher::{PublishError, Publisher},
 };
 
@@ -38,6 +49,10 @@ pub struct Deployer {
     pub(crate) store: Arc<BlobStore>,
     pub(crate) executor: Executor,
     pub(crate) publisher: Arc<Publisher>,
+    /// One permit for each revision that is read and stored.
+    pub(crate) ingests: Arc<Semaphore>,
+    /// Shared with whoever removes blobs.
+    pub(crate) under_way: UnderWay,
 }
 
 /// What one deploy works on.
@@ -59,13 +74,10 @@ pub enum Outcome {
     Refused(Diagnostics),
 }
 
-/// Told how far long work has come: stage, done, total.
-pub type Progress = Arc<dyn Fn(Stage, u64, u64) + Send + Sync>;
-
 /// This node failed, not the project.
 #[derive(Debug, thiserror::Error)]
 pub enum DeployError {
-    /// The folder was written to while it was read. Whoever follows it looks again at once.
+    /// The folder was written to while it was read. Whoever follows it looks again soon.
     #[error("the source changed while it was read")]
     SourceChanged,
     #[error("the blob store failed")]
@@ -74,6 +86,20 @@ pub enum DeployError {
     Executor(#[source] CompileError),
     #[error("the revision could not be published")]
     Publish(#[from] PublishError),
+    /// A bug; the panic itself is in the log.
+    #[error("the deploy panicked")]
+    Panicked(#[from] task::JoinError),
+}
+
+impl DeployError {
+    /// Whether something was not in the store that was known to be there.
+    pub(crate) fn lost_a_blob(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(StoreError::Missing { .. } | StoreError::Corrupt { .. })
+                | Self::Publish(PublishError::Incomplete { .. })
+        )
+    }
 }
 
 impl Deployer {
@@ -89,12 +115,22 @@ impl Deployer {
         progress: &Progress,
     ) -> Result<Outcome, DeployError> {
         let revision = candidate.revision.clone();
-        let preparing = Preparing { store: &self.store, executor: &self.executor, progress };
-        let (prepared, mut diagnostics) = preparing.prepare(candidate, cache).await?;
+        let turn = self.ingests.clone().acquire_owned().await;
+        let turn = Turn {
+            _ingest: Some(turn.expect("this semaphore is never closed")),
+            under_way: Some(self.under_way.begin().await),
+        };
+        let under_way = turn.under_way.clone();
+        let (store, executor, limits) = (&self.store, &self.executor, self.publisher.limits());
+        let preparing = Preparing { store, executor, limits, progress };
+        let (prepared, mut diagnostics) = preparing.prepare(candidate, turn, cache).await?;
         let Some(prepared) = prepared else { return Ok(Outcome::Refused(diagnostics)) };
         let (publisher, manifest) = (self.publisher.clone(), prepared.manifest(revision));
-        let accept = move || publisher.accept(manifest, &prepared.project);
-        match tokio::task::spawn_blocking(accept).await.expect("publishing does not panic")? {
+        let accept = move || {
+            let _under_way = under_way;
+            publisher.accept(manifest, &prepared.project)
+        };
+        match task::spawn_blocking(accept).await?? {
             Ok(accepted) => Ok(Outcome::Accepted { accepted, diagnostics }),
             Err(conflicts) => {
                 conflicts.into_iter().for_each(|conflict| diagnostics.push(conflict));
@@ -108,18 +144,29 @@ impl Deployer {
 pub async fn check(
     store: &Arc<BlobStore>,
     executor: &Executor,
+    limits: FunctionLimits,
     candidate: Candidate,
     progress: &Progress,
 ) -> Result<Diagnostics, DeployError> {
-    let preparing = Preparing { store, executor, progress };
-    let (_, diagnostics) = preparing.prepare(candidate, &mut IngestCache::default()).await?;
+    let preparing = Preparing { store, executor, limits, progress };
+    let mut cache = IngestCache::default();
+    let (_, diagnostics) = preparing.prepare(candidate, Turn::default(), &mut cache).await?;
     Ok(diagnostics)
+}
+
+/// Held by the thread that reads and stores: it may go on after nobody waits for it any more.
+#[derive(Debug, Default)]
+struct Turn {
+    _ingest: Option<OwnedSemaphorePermit>,
+    under_way: Option<Deploying>,
 }
 
 /// The part of a deploy before acceptance.
 struct Preparing<'a> {
     store: &'a Arc<BlobStore>,
     executor: &'a Executor,
+    /// The node's own; functions are cut to them.
+    limits: FunctionLimits,
     progress: &'a Progress,
 }
 
@@ -128,37 +175,54 @@ impl Preparing<'_> {
     async fn prepare(
         &self,
         candidate: Candidate,
+        turn: Turn,
         cache: &mut IngestCache,
     ) -> Result<(Option<Prepared>, Diagnostics), DeployError> {
-        let (project, mut diagnostics, ingested) =
-            self.load(candidate, std::mem::take(cache)).await?;
-        *cache = ingested.cache;
+        let loaded = self.load(candidate, turn, cache).await?;
+        let Loaded { project, mut diagnostics, ingested } = loaded;
         ingested.diagnostics.into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
         let Some(project) = project else { return Ok((None, diagnostics)) };
-        let functions = self.compile(&project, &ingested.artefacts, &mut diagnostics).await?;
+        for function in &project.functions {
+            let capped = capped_limits(function, &self.limits);
+            capped.into_iter().for_each(|warning| diagnostics.push(warning));
+        }
+        let artefacts = &ingested.artefacts;
+        let functions = self.compile(&project, artefacts, cache, &mut diagnostics).await?;
         if diagnostics.has_errors() {
             return Ok((None, diagnostics));
         }
         Ok((Some(Prepared { project, functions, sites: ingested.sites }), diagnostics))
     }
 
-    /// Reads the tree off the async threads. A project with errors is not ingested, but keeps what was
-    /// known of its files.
+    /// Reads the tree off the async threads. Whatever happens but a panic, the cache keeps what was known
+    /// of the files.
     async fn load(
         &self,
         candidate: Candidate,
-        before: IngestCache,
-    ) -> Result<(Option<Project>, Diagnostics, Ingested), DeployError> {
+        turn: Turn,
+        cache: &mut IngestCache,
+    ) -> Result<Loaded, DeployError> {
         let (store, progress) = (self.store.clone(), self.progress.clone());
+        let before = std::mem::take(cache);
         let work = move || {
-            let loaded = headgate_project::load(&*candidate.tree, &candidate.options);
-            let ingested = match &loaded.project {
-                Some(project) => ingest(&store, &*candidate.tree, project, &before, &progress)?,
-                None => Ingested { cache: before, ..Ingested::default() },
+            let _turn = turn;
+            let tree = &*candidate.tree;
+            let headgate_project::Loaded { project, rest, mut diagnostics } =
+                headgate_project::load(tree, &candidate.options);
+            let extent = if rest.is_some() { Extent::Guests } else { Extent::Everything };
+            let project = project.or(rest);
+            if let Some(error) = project.as_ref().and_then(too_many_domains) {
+                diagnostics.push(error);
+            }
+            let (cache, ingested) = match &project {
+                Some(project) => ingest(&store, tree, project, extent, before, &progress),
+                None => (before, Ok(Ingested::default())),
             };
-            Ok((loaded.project, loaded.diagnostics, ingested))
+            (cache, ingested.map(|ingested| Loaded { project, diagnostics, ingested }))
         };
-        tokio::task::spawn_blocking(work).await.expect("reading a project does not panic")
+        let (after, loaded) = task::spawn_blocking(work).await?;
+        *cache = after;
+        loaded
     }
 
     /// Compiles every artefact that is new and checks how each function wants to be called.
@@ -166,15 +230,16 @@ impl Preparing<'_> {
         &self,
         project: &Project,
         artefacts: &[Option<Digest>],
+        cache: &mut IngestCache,
         diagnostics: &mut Diagnostics,
     ) -> Result<Vec<(Digest, EntryPoint)>, DeployError> {
-        let total = artefacts.len() as u64;
+        let counter = Counter::new(Stage::Compiling, artefacts.len() as u64, self.progress);
         let mut functions = Vec::with_capacity(artefacts.len());
-        for (done, (function, artefact)) in project.functions.iter().zip(artefacts).enumerate() {
+        let mut used = HashMap::new();
+        for (function, artefact) in project.functions.iter().zip(artefacts) {
+            counter.advance();
             let Some(digest) = *artefact else { continue };
-            (self.progress)(Stage::Compiling, done as u64, total);
-            let wasm = self.store.read(&digest)?;
-            match self.executor.compile(digest, wasm).await {
+            match self.compiled(digest, cache).await {
                 Ok(compiled) => {
                     if let Some(warning) = unserved_imports(function, &compiled) {
                         diagnostics.push(warning);
@@ -183,20 +248,70 @@ impl Preparing<'_> {
                         Ok(entry) => functions.push((digest, entry)),
                         Err(diagnostic) => diagnostics.push(*diagnostic),
                     }
+                    used.insert(digest, compiled);
                 }
-                Err(error @ (CompileError::Native(_) | CompileError::Interrupted)) => {
-                    return Err(DeployError::Executor(error));
-                }
-                Err(error) => {
+                Err(Uncompiled::Node(error)) => return Err(error),
+                Err(Uncompiled::Guest(error)) => {
                     for diagnostic in guest_refused(function, &error) {
                         diagnostics.push(diagnostic);
                     }
                 }
             }
         }
-        (self.progress)(Stage::Compiling, total, total);
+        cache.compiled = used;
+        counter.end();
         Ok(functions)
     }
+
+    /// What is known of an artefact. One that was compiled before, and still is, is not even read.
+    async fn compiled(
+        &self,
+        digest: Digest,
+        cache: &mut IngestCache,
+    ) -> Result<Compiled, Uncompiled> {
+        if let Some(compiled) = cache.compiled.get(&digest)
+            && self.executor.has_native(digest)
+        {
+            return Ok(compiled.clone());
+        }
+        let store = self.store.clone();
+        let read = task::spawn_blocking(move || store.read(&digest)).await;
+        let wasm = read.map_err(DeployError::from).and_then(|read| Ok(read?));
+        let compiled = self.executor.compile(digest, wasm.map_err(Uncompiled::Node)?).await;
+        let compiled = compiled.map_err(|error| match error {
+            CompileError::Native(_) | CompileError::Interrupted => {
+                Uncompiled::Node(DeployError::Executor(error))
+            }
+            error => Uncompiled::Guest(error),
+        })?;
+        cache.compiled.insert(digest, compiled.clone());
+        Ok(compiled)
+    }
+}
+
+/// A tree that was read, and what its files became.
+struct Loaded {
+    project: Option<Project>,
+    diagnostics: Diagnostics,
+    ingested: Ingested,
+}
+
+/// Whose fault it is that an artefact was not compiled.
+enum Uncompiled {
+    Node(DeployError),
+    Guest(CompileError),
+}
+
+fn too_many_domains(project: &Project) -> Option<Diagnostic> {
+    let limit = limits::MAX_DOMAINS;
+    let first = project.domains.get(limit)?;
+    let text =
+        format!("the project has {} domains, and {limit} are allowed", project.domains.len());
+    let error = Diagnostic::error(codes::TOO_MANY, text)
+        .at(first.place.clone())
+        .note("each has a certificate of its own")
+        .hint("a wildcard such as `*.example.com` is one domain");
+    Some(error)
 }
 
 /// A project without errors whose artefacts and files are all in the store.
@@ -213,6 +328,7 @@ impl Prepared {
         let websites = self.project.websites.iter().zip(&self.sites);
         Manifest {
             format: FORMAT,
+            made_by: VERSION.to_owned(),
             revision,
             project_id: self.project.id.clone().unwrap_or_default(),
             domains: self
@@ -251,3 +367,6 @@ impl Prepared {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

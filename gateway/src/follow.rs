@@ -5,21 +5,23 @@
 
 mod source;
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::HashSet, sync::Arc, time::Instant};
 
-use headgate_project::{Diagnostics, LoadOptions};
-use headgate_types::{Chain, Commit, Revision};
+use headgate_project::{Diagnostics, LoadOptions, diagnostic::codes};
+use headgate_types::{Chain, Clock, Commit, HostPattern, Revision};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-pub(crate) use self::source::WatchedSource;
+pub(crate) use self::source::{Looks, WatchedSource};
 use self::source::{Seen, SourceError};
 use crate::{
     deploy::{Accepted, Candidate, DeployError, Deployer, IngestCache, Outcome, Progress},
     event::{Deployed, Event, Reporter},
+    log_hub::{LogHub, LogLine, LogStream},
     metrics::Metrics,
     node_config::FollowedProject,
-    status::{Latest, Serving, StatusBoard},
+    status::{Latest, ProjectStatus, Serving, StatusBoard},
     urls::Urls,
 };
 
@@ -29,22 +31,35 @@ pub(crate) struct Shared {
     pub(crate) deployer: Deployer,
     pub(crate) board: Arc<StatusBoard>,
     pub(crate) reporter: Arc<dyn Reporter>,
+    pub(crate) logs: Arc<LogHub>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) urls: Arc<Urls>,
     pub(crate) options: LoadOptions,
+    /// At the repositories of all projects.
+    pub(crate) looks: Looks,
 }
 
 /// Follows `project` until `stop`, which cuts short whatever is under way: a deploy may end anywhere.
+/// `seen` is what is served already and need not be deployed again.
 pub(crate) async fn follow(
     shared: Shared,
     project: FollowedProject,
+    seen: Option<Commit>,
     mut source: WatchedSource,
     stop: CancellationToken,
 ) {
-    let mut follower = Follower { shared, project, cache: IngestCache::default(), seen: None };
+    let mut follower = Follower::new(shared, project, seen);
     let following = async {
         loop {
-            let seen = source.next(follower.seen.as_ref()).await;
+            let seen = tokio::select! {
+                seen = source.next(follower.seen.as_ref()) => seen,
+                Ok(()) = follower.hosts.changed(), if follower.lacks_a_host => {
+                    follower.try_again();
+                    source.look_now();
+                    continue;
+                }
+            };
             follower.step(seen, &mut source).await;
         }
     };
@@ -57,24 +72,50 @@ struct Follower {
     cache: IngestCache,
     /// The newest commit that was deployed or refused; not the one whose deploy failed.
     seen: Option<Commit>,
+    /// It was refused for nothing but a host that another project has.
+    lacks_a_host: bool,
+    hosts: watch::Receiver<HashSet<HostPattern>>,
+    /// What became of `seen`; told again when a failure is over.
+    settled: Latest,
 }
 
 impl Follower {
-    async fn step(&mut self, seen: Result<Seen, SourceError>, source: &mut WatchedSource) {
+    fn new(shared: Shared, project: FollowedProject, seen: Option<Commit>) -> Self {
+        let settled = match seen {
+            Some(_) => Latest::Served { diagnostics: Arc::default() },
+            None => Latest::Waiting,
+        };
+        let hosts = shared.deployer.publisher.hosts();
+        let cache = IngestCache::default();
+        Self { shared, project, cache, seen, lacks_a_host: false, hosts, settled }
+    }
+
+    /// `None` means that the source is well and unchanged.
+    async fn step(&mut self, seen: Result<Option<Seen>, SourceError>, source: &mut WatchedSource) {
         let outcome = match seen {
-            Ok(seen) => self.deploy(seen).await,
+            Ok(Some(seen)) => self.deploy(seen).await,
+            Ok(None) => {
+                self.recovered();
+                Ok(())
+            }
             Err(error) => return self.failed(Chain(&error).to_string(), source.failed()),
         };
         match outcome {
             Ok(()) => source.succeeded(),
-            // What was not seen yet is looked at again at once.
-            Err(DeployError::SourceChanged) => {}
-            Err(error) => self.failed(Chain(&error).to_string(), source.failed()),
+            Err(DeployError::SourceChanged) => source.changed_meanwhile(),
+            Err(error) => {
+                if error.lost_a_blob() {
+                    self.cache = IngestCache::default();
+                }
+                self.failed(Chain(&error).to_string(), source.failed());
+            }
         }
     }
 
     async fn deploy(&mut self, seen: Seen) -> Result<(), DeployError> {
         let revision = self.revision(&seen.commit);
+        // What changes from here on is not known to the deploy.
+        self.hosts.mark_unchanged();
         self.report(Event::Deploying { revision: revision.clone() });
         self.set_latest(Latest::Deploying { commit: seen.commit.clone() });
         let options = self.shared.options;
@@ -82,6 +123,7 @@ impl Follower {
         let progress = self.progress();
         let outcome = self.shared.deployer.deploy(candidate, &mut self.cache, &progress).await?;
         self.seen = Some(seen.commit);
+        self.lacks_a_host = false;
         match outcome {
             Outcome::Accepted { accepted, diagnostics } => {
                 self.accepted(&accepted, diagnostics, seen.since);
@@ -91,23 +133,35 @@ impl Follower {
         Ok(())
     }
 
-    fn accepted(&self, accepted: &Accepted, diagnostics: Diagnostics, since: Instant) {
+    /// The hosts are others now, so a revision that was refused for one may be accepted.
+    fn try_again(&mut self) {
+        self.seen = None;
+        self.lacks_a_host = false;
+    }
+
+    /// What failed before went well this time.
+    fn recovered(&self) {
+        self.update(|status| {
+            if let Latest::Failed { .. } = status.latest {
+                status.latest = self.settled.clone();
+            }
+        });
+    }
+
+    fn accepted(&mut self, accepted: &Accepted, diagnostics: Diagnostics, since: Instant) {
         let diagnostics = Arc::new(diagnostics);
-        let (functions, websites) =
-            (accepted.manifest.functions.len(), accepted.manifest.websites.len());
-        let serving = Serving {
-            commit: accepted.manifest.revision.commit.clone(),
-            accepted_at: accepted.record.accepted_at,
-            functions,
-            websites,
-        };
+        let serving = Serving::of(accepted);
+        let Serving { functions, websites, .. } = serving;
+        self.settled = Latest::Served { diagnostics: diagnostics.clone() };
         self.update(|status| {
             status.serving = Some(serving);
-            status.latest = Latest::Served { diagnostics: diagnostics.clone() };
+            status.latest = self.settled.clone();
         });
         self.shared.metrics.deployed("accepted");
         let revision = accepted.manifest.revision.clone();
         info!(%revision, generation = %accepted.generation, functions, websites, "revision accepted");
+        let counts = format!("functions: {functions}, websites: {websites}");
+        self.log(format!("revision {} accepted; {counts}", revision.commit.fmt_short()));
         self.report(Event::Deployed(Deployed {
             revision,
             generation: accepted.generation,
@@ -119,16 +173,21 @@ impl Follower {
         }));
     }
 
-    fn refused(&self, revision: Revision, diagnostics: Diagnostics) {
+    fn refused(&mut self, revision: Revision, diagnostics: Diagnostics) {
         let diagnostics = Arc::new(diagnostics);
+        // Hosts are looked at last: whoever is refused for one had no other error.
+        self.lacks_a_host = diagnostics.iter().any(|found| found.code == codes::HOST_TAKEN);
+        let commit = revision.commit.clone();
+        self.settled = Latest::Refused { commit, diagnostics: diagnostics.clone() };
         let mut serving = None;
         self.update(|status| {
             serving = status.serving.as_ref().map(|serving| serving.commit.clone());
-            let commit = revision.commit.clone();
-            status.latest = Latest::Refused { commit, diagnostics: diagnostics.clone() };
+            status.latest = self.settled.clone();
         });
         self.shared.metrics.deployed("refused");
         warn!(%revision, problems = %diagnostics.summary(), "revision refused");
+        let problems = diagnostics.summary();
+        self.log(format!("revision {} refused: {problems}", revision.commit.fmt_short()));
         let serving = serving.map(|commit| self.revision(&commit));
         self.report(Event::Refused { revision, diagnostics, serving });
     }
@@ -160,11 +219,27 @@ impl Follower {
         self.update(|status| status.latest = latest);
     }
 
-    fn update(&self, change: impl FnOnce(&mut crate::status::ProjectStatus)) {
+    fn update(&self, change: impl FnOnce(&mut ProjectStatus)) {
         self.shared.board.update(&self.project.name, &self.project.branch, change);
+    }
+
+    /// For `headgate logs`, between what the functions say.
+    fn log(&self, text: String) {
+        self.shared.logs.publish(LogLine {
+            time: self.shared.clock.now(),
+            project: self.project.name.clone(),
+            application: None,
+            function: None,
+            request_id: None,
+            stream: LogStream::Deploy,
+            text,
+        });
     }
 
     fn report(&self, event: Event) {
         self.shared.reporter.report(event);
     }
 }
+
+#[cfg(test)]
+mod tests;

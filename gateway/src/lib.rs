@@ -19,6 +19,8 @@ pub mod deploy;
 pub mod event;
 pub mod follow;
 pub mod guest_log;
+#[cfg(test)]
+mod lab;
 pub mod log_hub;
 pub mod logging;
 pub mod manifest;

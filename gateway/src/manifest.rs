@@ -13,9 +13,16 @@ use serde::{Deserialize, Serialize};
 /// Raised when an older binary could misread a newer manifest.
 pub const FORMAT: u32 = 1;
 
+/// Of the running binary.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Manifest {
     pub format: u32,
+    /// The version of Headgate that made it; empty for one that did not say. Another version may make
+    /// more of the same revision.
+    #[serde(default)]
+    pub made_by: String,
     pub revision: Revision,
     /// The id that the project's `config.yaml` carries; empty if it has none.
     pub project_id: String,
@@ -128,6 +135,7 @@ mod tests {
     fn manifest() -> Manifest {
         Manifest {
             format: FORMAT,
+            made_by: VERSION.to_owned(),
             revision: Revision {
                 project: "shop".parse().unwrap(),
                 branch: Branch::new("main"),

@@ -190,8 +190,12 @@ pub struct GitCredentials {
 pub struct ExecutorConfig {
     /// Guest instances alive at one time, over all functions.
     pub instances: u32,
+    /// Of these, what the functions of one project may have together.
+    pub project_instances: u32,
     /// The most memory one instance may ask for in its `memory`.
     pub memory_limit: ByteSize,
+    /// The longest time one request may ask for in its function's `timeout`.
+    pub deadline_limit: Duration,
     /// Instances one function may have alive at one time.
     pub concurrency: u32,
     /// Requests that may wait for one function; the next is answered 503.

@@ -15,9 +15,10 @@ mod respond;
 mod trace;
 mod website;
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures::FutureExt;
 use headgate_edge::{ConnectionInfo, defaults::URI_BYTES};
 use headgate_routing::{Found, RequestHost, RequestPath};
 use pingora_core::upstreams::peer::HttpPeer;
@@ -27,10 +28,14 @@ use pingora_proxy::{FailToProxy, ProxyHttp, Session};
 pub use self::{access_log::AccessLog, context::RequestContext, trace::RequestIds};
 use crate::{
     blob_cache::BlobCache,
-    metrics::Metrics,
+    metrics::{Metrics, RequestKind},
     snapshot::{Route, SnapshotCell, Target},
     status::StatusBoard,
 };
+
+/// One write that takes longer than this waits for a client that reads nothing: answers leave in pieces
+/// that even a slow line takes in seconds.
+const WRITE: Duration = Duration::from_secs(60);
 
 /// Answers requests from the current snapshot.
 #[derive(Debug)]
@@ -70,23 +75,13 @@ impl Proxy {
         ctx: &mut RequestContext,
     ) -> pingora_error::Result<()> {
         trace::begin(session, ctx);
-        match self.resolve(session, ctx) {
+        // On HTTP/1 the edge set it; HTTP/2 streams have none of their own.
+        session.set_write_timeout(Some(WRITE));
+        match self.resolve(session) {
             Resolved::Route { route, params, rest } => {
-                ctx.route = Some(route.clone());
-                let Ok(_permit) = route.policy.in_flight.clone().try_acquire_owned() else {
-                    return respond::busy(session, ctx).await;
-                };
-                if respond::refuse_body(session, ctx, &route.policy).await? {
-                    return Ok(());
-                }
-                match &route.target {
-                    Target::Function(function) => {
-                        invoke::serve(session, ctx, function, &route.policy, params).await
-                    }
-                    Target::Website(site) => {
-                        website::serve(session, ctx, site, &rest, &self.blobs).await
-                    }
-                }
+                let answered = self.serve(session, ctx, &route, params, &rest).await;
+                ctx.route = Some(route);
+                answered
             }
             Resolved::MethodNotAllowed { allow } => {
                 respond::method_not_allowed(session, ctx, &allow).await
@@ -100,7 +95,29 @@ impl Proxy {
         }
     }
 
-    fn resolve(&self, session: &Session, ctx: &mut RequestContext) -> Resolved {
+    async fn serve(
+        &self,
+        session: &mut Session,
+        ctx: &mut RequestContext,
+        route: &Route,
+        params: Vec<(Box<str>, String)>,
+        rest: &str,
+    ) -> pingora_error::Result<()> {
+        let Some(_place) = route.policy.enter() else {
+            return respond::busy(session, ctx).await;
+        };
+        if respond::refuse_body(session, ctx, &route.policy).await? {
+            return Ok(());
+        }
+        match &route.target {
+            Target::Function(function) => {
+                invoke::serve(session, ctx, route, function, params).await
+            }
+            Target::Website(site) => website::serve(session, ctx, site, rest, &self.blobs).await,
+        }
+    }
+
+    fn resolve(&self, session: &Session) -> Resolved {
         let request = session.req_header();
         if request.uri.path_and_query().is_some_and(|target| target.as_str().len() > URI_BYTES) {
             return Resolved::UriTooLong;
@@ -111,7 +128,6 @@ impl Proxy {
         let Ok(host) = RequestHost::parse(host) else {
             return Resolved::BadRequest("the request's host is not a host name");
         };
-        ctx.host = Some(host.as_str().into());
         let Ok(path) = RequestPath::parse(request.uri.path()) else {
             return Resolved::BadRequest("the request's path is not a valid path");
         };
@@ -149,7 +165,12 @@ impl ProxyHttp for Proxy {
         session: &mut Session,
         ctx: &mut RequestContext,
     ) -> pingora_error::Result<bool> {
-        self.answer(session, ctx).await.map(|()| true)
+        let answer = AssertUnwindSafe(self.answer(session, ctx));
+        match answer.catch_unwind().await {
+            Ok(answered) => answered.map(|()| true),
+            // The panic's own message is in the log. What it left half done is this request's alone.
+            Err(_) => Err(Error::explain(ErrorType::InternalError, "answering panicked")),
+        }
     }
 
     /// Never reached: `request_filter` answers every request itself as long as no route proxies.
@@ -173,15 +194,17 @@ impl ProxyHttp for Proxy {
         FailToProxy { error_code, can_reuse_downstream: false }
     }
 
-    async fn logging(
-        &self,
-        session: &mut Session,
-        error: Option<&Error>,
-        ctx: &mut RequestContext,
-    ) {
-        self.metrics.request(session, ctx);
-        let connection = session.digest().and_then(ConnectionInfo::of_digest).cloned();
-        self.access.write(session, ctx, connection.as_deref(), error);
+    async fn logging(&self, session: &mut Session, _: Option<&Error>, ctx: &mut RequestContext) {
+        let kind = match ctx.route.as_ref().map(|route| &route.target) {
+            Some(Target::Function(_)) => RequestKind::Function,
+            Some(Target::Website(_)) => RequestKind::Website,
+            None => RequestKind::Gateway,
+        };
+        let method = session.req_header().method.as_str();
+        let status = respond::answered(session);
+        self.metrics.requests.count(kind, method, status, ctx.started.elapsed());
+        let connection = session.digest().and_then(ConnectionInfo::of_digest);
+        self.access.write(session, ctx, connection.map(AsRef::as_ref));
     }
 
     /// `fail_to_proxy` has said what there is to say, at the level its owner deserves.

@@ -5,20 +5,25 @@
 //! what is published and builds whatever is missing, after a deploy as after a restart. Its calls write
 //! to the disk and block; async callers wrap them.
 
+mod hosts;
+
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
-use headgate_executor::Executor;
-use headgate_project::{Diagnostic, Project, diagnostic::codes};
+use arc_swap::ArcSwap;
+use headgate_executor::{Executor, FunctionLimits, ProjectGate};
+use headgate_project::{Diagnostic, Project};
 use headgate_store::{BlobStore, Records, RecordsError, RevisionRecord, StoreError};
 use headgate_types::{
     Branch, Chain, Clock, Digest, Generation, HostPattern, ProjectName, Revision,
 };
-use tracing::{error, info};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
 
+use self::hosts::HostOwners;
 use crate::{
     certificates::{Certificates, CertificatesError},
     manifest::{DecodeError, Manifest},
@@ -30,6 +35,10 @@ use crate::{
 pub struct Publisher {
     parts: Parts,
     cell: Arc<SnapshotCell>,
+    /// What the snapshot was built from, for those who must not wait for the lock.
+    published: ArcSwap<Vec<Current>>,
+    /// The domains of all that is served.
+    hosts: watch::Sender<HashSet<HostPattern>>,
     /// Held while a revision is accepted, so that two projects cannot take one host at once.
     state: Mutex<State>,
 }
@@ -55,8 +64,19 @@ pub type Followed = HashSet<(ProjectName, Branch)>;
 struct State {
     generation: Generation,
     followed: Followed,
-    /// What the current records name, in order of first acceptance.
-    current: Vec<(Digest, Arc<Served>)>,
+    /// What the records name and this node follows, in order of first acceptance. It may be ahead of
+    /// what is published: hosts belong to whom they are recorded for, whether or not publishing failed.
+    current: Vec<Current>,
+    /// Manifests that cannot be served, each of them reported once.
+    unserved: HashSet<Digest>,
+    /// Kept from revision to revision, so that a deploy does not double what a project may run.
+    gates: HashMap<ProjectName, ProjectGate>,
+}
+
+#[derive(Debug, Clone)]
+struct Current {
+    record: RevisionRecord,
+    served: Arc<Served>,
 }
 
 /// A revision that is recorded and served.
@@ -69,6 +89,12 @@ pub struct Accepted {
 
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
+    /// It was taken off the list while it was deployed.
+    #[error("the project is no longer followed")]
+    NotFollowed,
+    /// Whoever knew it by its fingerprint must read the file again.
+    #[error("the blob {} of the revision is not in the store", .digest.fmt_short())]
+    Incomplete { digest: Digest },
     #[error("the blob store failed")]
     Store(#[from] StoreError),
     #[error("the records failed")]
@@ -79,37 +105,87 @@ pub enum PublishError {
 
 impl Publisher {
     pub fn new(parts: Parts) -> Self {
-        let followed = parts.followed.clone();
-        let state = State { generation: Generation::default(), followed, current: Vec::new() };
+        let state = State {
+            generation: Generation::default(),
+            followed: parts.followed.clone(),
+            current: Vec::new(),
+            unserved: HashSet::new(),
+            gates: HashMap::new(),
+        };
         let cell = Arc::new(SnapshotCell::new(Snapshot::empty()));
-        Self { parts, cell, state: Mutex::new(state) }
+        let (published, hosts) = (ArcSwap::default(), watch::Sender::default());
+        Self { parts, cell, published, hosts, state: Mutex::new(state) }
     }
 
     pub fn cell(&self) -> &Arc<SnapshotCell> {
         &self.cell
     }
 
+    /// The domains of all that is served, for whoever waits for one to become free.
+    pub fn hosts(&self) -> watch::Receiver<HashSet<HostPattern>> {
+        self.hosts.subscribe()
+    }
+
+    /// The bounds of every function on this node.
+    pub fn limits(&self) -> FunctionLimits {
+        self.parts.options.limits
+    }
+
+    /// What is served of a branch. Waits for nobody.
+    pub fn serving(&self, project: &ProjectName, branch: &Branch) -> Option<Accepted> {
+        let published = self.published.load();
+        let current = published.iter().find(|current| {
+            let revision = &current.record.revision;
+            revision.project == *project && revision.branch == *branch
+        })?;
+        Some(Accepted {
+            generation: self.cell.load().generation,
+            manifest: current.served.manifest.clone(),
+            record: current.record.clone(),
+        })
+    }
+
     /// Records a revision and serves it, or says which of its hosts another project has.
+    ///
+    /// Accepting what is current already changes no record, so a deploy that failed after it was
+    /// recorded can be repeated.
     pub fn accept(
         &self,
         manifest: Manifest,
         project: &Project,
     ) -> Result<Result<Accepted, Vec<Diagnostic>>, PublishError> {
         let mut state = self.lock();
-        let conflicts = conflicts(&state.current, &manifest, project);
+        let records = self.refresh(&mut state)?;
+        if !state.follows(&manifest.revision) {
+            return Err(PublishError::NotFollowed);
+        }
+        let others = state.current.iter().map(|current| &*current.served.manifest);
+        let conflicts =
+            HostOwners::other_than(&manifest.revision.project, others).conflicts(project);
         if !conflicts.is_empty() {
             return Ok(Err(conflicts));
         }
-        let digest = self.parts.store.put(&manifest.encode())?;
-        let revision = manifest.revision.clone();
-        let record = self.parts.records.accept(revision, digest, self.parts.clock.now())?;
-        self.rebuild(&mut state)?;
-        let accepted =
-            Accepted { generation: state.generation, manifest: Arc::new(manifest), record };
-        Ok(Ok(accepted))
+        let digest = self.keep(&manifest)?;
+        let known = records
+            .into_iter()
+            .find(|record| record.revision == manifest.revision && record.manifest == digest);
+        let record = match known {
+            Some(record) => record,
+            None => {
+                let (revision, now) = (manifest.revision.clone(), self.parts.clock.now());
+                self.parts.records.accept(revision, digest, now)?
+            }
+        };
+        self.refresh(&mut state)?;
+        if !self.is_published(&state) {
+            self.publish(&mut state)?;
+        }
+        let generation = state.generation;
+        Ok(Ok(Accepted { generation, manifest: Arc::new(manifest), record }))
     }
 
     /// Serves what the records say: after a restart, and when the list of followed projects changed.
+    /// Then forgets the projects that are no longer followed, and with them what keeps their blobs.
     ///
     /// A record whose manifest is lost or unreadable is skipped and reported: the other projects of the
     /// node do not suffer, and the next deploy of that project mends it.
@@ -118,49 +194,121 @@ impl Publisher {
         if let Some(followed) = followed {
             state.followed = followed;
         }
-        self.rebuild(&mut state)
+        let records = self.refresh(&mut state)?;
+        self.publish(&mut state)?;
+        self.forget(&state.followed, records);
+        Ok(())
     }
 
-    fn rebuild(&self, state: &mut State) -> Result<(), PublishError> {
-        let started = Instant::now();
-        let known: HashMap<_, _> = state.current.drain(..).collect();
-        for record in self.parts.records.current()? {
-            let Revision { project, branch, .. } = record.revision.clone();
-            if !state.followed.contains(&(project, branch)) {
-                continue;
-            }
-            match known
-                .get(&record.manifest)
-                .cloned()
-                .map_or_else(|| self.served(&record.manifest), Ok)
-            {
-                Ok(served) => state.current.push((record.manifest, served)),
+    /// Issues certificates anew whose time has come. Without deploys nobody else does.
+    pub fn renew(&self) -> Result<(), PublishError> {
+        // Locked, so that the table of this snapshot does not replace that of a later one.
+        let _state = self.lock();
+        Ok(self.parts.certificates.cover(self.cell.load().hosts())?)
+    }
+
+    /// Stores the manifest of a revision that is all there.
+    fn keep(&self, manifest: &Manifest) -> Result<Digest, PublishError> {
+        let blobs: HashSet<_> = manifest.blobs().collect();
+        match blobs.into_iter().find(|digest| !self.parts.store.contains(digest)) {
+            Some(digest) => Err(PublishError::Incomplete { digest }),
+            None => Ok(self.parts.store.put(&manifest.encode())?),
+        }
+    }
+
+    /// Brings `current` up to the records and returns these. If they cannot be read, nothing changes.
+    fn refresh(&self, state: &mut State) -> Result<Vec<RevisionRecord>, PublishError> {
+        let records = self.parts.records.current()?;
+        let mut known: HashMap<_, _> =
+            state.current.iter().map(|c| (c.record.manifest, c.served.clone())).collect();
+        let (mut current, mut unserved) = (Vec::with_capacity(records.len()), HashSet::new());
+        for record in records.iter().filter(|record| state.follows(&record.revision)).cloned() {
+            let gate = state.gates.get(&record.revision.project).cloned();
+            let gate = gate.unwrap_or_else(|| self.gate());
+            let served = match known.remove(&record.manifest) {
+                Some(served) => Ok(served),
+                None => self.served(&record.manifest, &gate),
+            };
+            match served {
+                Ok(served) => current.push((Current { record, served }, gate)),
                 Err(error) => {
-                    error!(revision = %record.revision, error = %Chain(&error), "revision cannot be served");
+                    if !state.unserved.contains(&record.manifest) {
+                        let revision = &record.revision;
+                        error!(%revision, error = %Chain(&error), "revision cannot be served");
+                    }
+                    unserved.insert(record.manifest);
                 }
             }
         }
-        let served: Vec<_> = state.current.iter().map(|(_, served)| served.clone()).collect();
+        state.gates = current
+            .iter()
+            .map(|(current, gate)| (current.record.revision.project.clone(), gate.clone()))
+            .collect();
+        state.current = current.into_iter().map(|(current, _)| current).collect();
+        state.unserved = unserved;
+        Ok(records)
+    }
+
+    fn is_published(&self, state: &State) -> bool {
+        let published = self.published.load();
+        let published = published.iter().map(|current| current.record.manifest);
+        published.eq(state.current.iter().map(|current| current.record.manifest))
+    }
+
+    fn publish(&self, state: &mut State) -> Result<(), PublishError> {
+        let started = Instant::now();
+        let served: Vec<_> = state.current.iter().map(|current| current.served.clone()).collect();
         let generation = state.generation.next();
         let snapshot = Arc::new(Snapshot::build(generation, &served));
         // Certificates first: a host that is routed must not be refused at the handshake.
         self.parts.certificates.cover(snapshot.hosts())?;
         self.cell.publish(snapshot);
         state.generation = generation;
+        self.published.store(Arc::new(state.current.clone()));
         self.parts.metrics.published(generation, started.elapsed().as_secs_f64());
         info!(%generation, projects = served.len(), "snapshot published");
+        let domains = served.iter().flat_map(|served| &served.manifest.domains);
+        let hosts: HashSet<_> = domains.map(|domain| domain.host.clone()).collect();
+        self.hosts.send_if_modified(|before| {
+            let changed = *before != hosts;
+            *before = hosts;
+            changed
+        });
         Ok(())
     }
 
-    /// A panic while the lock was held left the state as the last finished rebuild made it, or with
-    /// fewer manifests known than there are, which the next rebuild reads again.
+    /// A failure costs disk space until the next time, and is no reason not to serve.
+    fn forget(&self, followed: &Followed, records: Vec<RevisionRecord>) {
+        let followed: HashSet<_> = followed.iter().map(|(project, _)| project).collect();
+        let gone: HashSet<_> = records.into_iter().map(|record| record.revision.project).collect();
+        for project in gone.iter().filter(|project| !followed.contains(project)) {
+            match self.parts.records.remove(project) {
+                Ok(()) => info!(%project, "no longer followed, its revisions are forgotten"),
+                Err(error) => warn!(%project, error = %Chain(&error), "project not forgotten"),
+            }
+        }
+    }
+
+    fn gate(&self) -> ProjectGate {
+        self.parts.executor.project_gate(self.parts.options.project_instances)
+    }
+
+    /// A panic while the lock was held left the state as the last finished step made it; the next
+    /// acceptance reads the records again.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn served(&self, digest: &Digest) -> Result<Arc<Served>, ManifestError> {
+    fn served(&self, digest: &Digest, gate: &ProjectGate) -> Result<Arc<Served>, ManifestError> {
         let manifest = Arc::new(Manifest::decode(&self.parts.store.read(digest)?)?);
-        Ok(Arc::new(Served::new(manifest, &self.parts.executor, &self.parts.options)))
+        let Parts { executor, options, .. } = &self.parts;
+        Ok(Arc::new(Served::new(manifest, executor, gate, options)))
+    }
+}
+
+impl State {
+    fn follows(&self, revision: &Revision) -> bool {
+        self.followed.contains(&(revision.project.clone(), revision.branch.clone()))
     }
 }
 
@@ -172,28 +320,5 @@ enum ManifestError {
     Decode(#[from] DecodeError),
 }
 
-/// One diagnostic for each domain of `candidate` that another project has. The first accepted revision
-/// keeps a host for as long as it is served.
-fn conflicts(
-    current: &[(Digest, Arc<Served>)],
-    candidate: &Manifest,
-    project: &Project,
-) -> Vec<Diagnostic> {
-    let mut owners: HashMap<&HostPattern, &ProjectName> = HashMap::new();
-    for manifest in current.iter().map(|(_, served)| &served.manifest) {
-        if manifest.revision.project != candidate.revision.project {
-            let hosts = manifest.domains.iter().map(|domain| &domain.host);
-            owners.extend(hosts.map(|host| (host, &manifest.revision.project)));
-        }
-    }
-    let taken =
-        project.domains.iter().filter_map(|domain| Some((domain, owners.get(&domain.host)?)));
-    taken
-        .map(|(domain, owner)| {
-            let text = format!("`{}` is already served for the project `{owner}`", domain.host);
-            Diagnostic::error(codes::HOST_TAKEN, text)
-                .at(domain.place.clone())
-                .hint("remove the domain there first, or choose another name here")
-        })
-        .collect()
-}
+#[cfg(test)]
+mod tests;

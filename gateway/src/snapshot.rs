@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
-use headgate_executor::{Entry, Executor, Function, FunctionLimits, FunctionSpec};
+use headgate_executor::{Entry, Executor, Function, FunctionLimits, FunctionSpec, ProjectGate};
 use headgate_routing::{
     Found, PathPrefix, RequestPath, Route as Claim, RouteKind, RoutePath, RouteTable,
     RouteTableBuilder,
@@ -155,15 +155,23 @@ pub struct ServeOptions {
     pub aliases: Aliases,
     /// Bounds of every function; what a project asks for is cut to them.
     pub limits: FunctionLimits,
+    /// Guests of one project that run at once, over all its functions.
+    pub project_instances: u32,
     pub max_body: ByteSize,
 }
 
 impl Served {
-    pub fn new(manifest: Arc<Manifest>, executor: &Executor, options: &ServeOptions) -> Self {
+    /// `gate` bounds all functions of the project together, over its revisions.
+    pub fn new(
+        manifest: Arc<Manifest>,
+        executor: &Executor,
+        gate: &ProjectGate,
+        options: &ServeOptions,
+    ) -> Self {
         let mut claims = Vec::new();
-        let claimant = Claimant { manifest: &manifest, options };
+        let claimant = Claimant { manifest: &manifest, executor, gate, options };
         for entry in &manifest.functions {
-            claimant.function(entry, executor, &mut claims);
+            claimant.function(entry, &mut claims);
         }
         for entry in &manifest.websites {
             claimant.website(entry, &mut claims);
@@ -174,18 +182,15 @@ impl Served {
 
 struct Claimant<'a> {
     manifest: &'a Manifest,
+    executor: &'a Executor,
+    gate: &'a ProjectGate,
     options: &'a ServeOptions,
 }
 
 impl Claimant<'_> {
-    fn function(
-        &self,
-        entry: &FunctionEntry,
-        executor: &Executor,
-        claims: &mut Vec<(Claim, Arc<Route>)>,
-    ) {
+    fn function(&self, entry: &FunctionEntry, claims: &mut Vec<(Claim, Arc<Route>)>) {
         let spec = function_spec(self.manifest, entry, &self.options.limits);
-        let function = executor.function(spec);
+        let function = self.executor.function_of(spec, self.gate);
         let hosts = self.hosts(&entry.hosts, &entry.domains);
         for pattern in &entry.paths {
             let target = Target::Function(function.clone());
@@ -274,7 +279,7 @@ fn function_spec(
         },
         limits: FunctionLimits {
             memory: entry.memory.min(limits.memory),
-            deadline: entry.deadline,
+            deadline: entry.deadline.min(limits.deadline),
             ..*limits
         },
         variables: entry.variables.iter().map(|(k, v)| (k.clone(), v.clone())).collect(),

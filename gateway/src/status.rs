@@ -9,6 +9,8 @@ use headgate_project::Diagnostics;
 use headgate_types::{Branch, Commit, ProjectName, Timestamp};
 use tokio::sync::Notify;
 
+use crate::publisher::Accepted;
+
 /// The last thing known of every followed project. Written by the followers, read by admin.
 #[derive(Debug, Default)]
 pub struct StatusBoard {
@@ -32,6 +34,17 @@ pub struct Serving {
     pub accepted_at: Timestamp,
     pub functions: usize,
     pub websites: usize,
+}
+
+impl Serving {
+    pub(crate) fn of(accepted: &Accepted) -> Self {
+        Self {
+            commit: accepted.record.revision.commit.clone(),
+            accepted_at: accepted.record.accepted_at,
+            functions: accepted.manifest.functions.len(),
+            websites: accepted.manifest.websites.len(),
+        }
+    }
 }
 
 /// What became of the newest revision that was seen.
@@ -61,15 +74,30 @@ impl StatusBoard {
         self.lock().values().cloned().collect()
     }
 
-    /// Puts a project on the board, keeping what is known of it.
-    pub fn follow(&self, project: &ProjectName, branch: &Branch, source: String) {
-        self.lock().entry((project.clone(), branch.clone())).or_insert_with(|| ProjectStatus {
+    /// Puts a project on the board, with what is served of it already, keeping what else is known.
+    pub fn follow(
+        &self,
+        project: &ProjectName,
+        branch: &Branch,
+        source: String,
+        serving: Option<Serving>,
+    ) {
+        let latest = match &serving {
+            // Its warnings were told when it was accepted.
+            Some(_) => Latest::Served { diagnostics: Arc::default() },
+            None => Latest::Waiting,
+        };
+        let mut projects = self.lock();
+        let key = (project.clone(), branch.clone());
+        let status = projects.entry(key).or_insert_with(|| ProjectStatus {
             project: project.clone(),
             branch: branch.clone(),
-            source,
+            source: String::new(),
             serving: None,
-            latest: Latest::Waiting,
+            latest,
         });
+        status.source = source;
+        status.serving = serving.or_else(|| status.serving.take());
     }
 
     pub fn update(

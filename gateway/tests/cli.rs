@@ -311,7 +311,12 @@ impl Node {
             view: Arc::new(View),
             readiness: Arc::default(),
         };
-        state.board.follow(&"shop".parse().unwrap(), &Branch::new("main"), "/srv/shop".into());
+        state.board.follow(
+            &"shop".parse().unwrap(),
+            &Branch::new("main"),
+            "/srv/shop".into(),
+            None,
+        );
         state.readiness.set(Phase::Ready);
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let listener = runtime.block_on(async { AdminListener::bind(&config).unwrap() });

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use headgate_executor::{Fault, InvokeError};
+use headgate_executor::{Fault, Function, InvokeError};
 
 use crate::lab::{Lab, answer, call, core_wat, eventually, get, guest};
 
@@ -119,4 +119,22 @@ async fn a_dropped_body_frees_the_slot() {
     drop(response);
     assert_eq!(function.in_flight(), 0);
     assert!(lab.metrics().contains(r#"invocations_total{result="cancelled"} 1"#));
+}
+
+#[tokio::test]
+async fn functions_of_one_project_share_its_gate_and_others_pass_by() {
+    let lab = Lab::with(|config| config.instances = 4);
+    let gate = lab.executor.project_gate(1);
+    let slow = lab.core(&sleeper(HOUR), "main").await;
+    let fast = lab.core(&guest("hello"), "hello").await;
+    let of_project = |function: &Function| lab.executor.function_of(function.spec().clone(), &gate);
+    let (slow, neighbour) = (of_project(&slow), of_project(&fast));
+    let holding = tokio::spawn(async move { call(&slow, get("/")).await.map(drop) });
+    eventually(|| lab.metrics().contains("in_flight 1")).await;
+    let waiting = tokio::spawn(async move { answer(&neighbour, get("/")).await.0 });
+    eventually(|| lab.metrics().contains("queued 1")).await;
+    assert_eq!(answer(&fast, get("/")).await.0, 200, "a function of another project");
+    holding.abort();
+    _ = holding.await;
+    assert_eq!(waiting.await.unwrap(), 200);
 }

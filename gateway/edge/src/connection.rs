@@ -13,7 +13,7 @@ use pingora_core::{
     server::ShutdownWatch,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     time::{Instant, timeout},
 };
 use tracing::debug;
@@ -25,12 +25,27 @@ use crate::{
     limits::Limits,
     metrics::Ending,
     refusal::Refusal,
-    stream::EdgeStream,
+    stream::{CHUNK, EdgeStream},
     waiter::Waiter,
 };
 
 /// Serves one connection until it ends.
 pub(crate) async fn serve_connection<A>(
+    app: Arc<A>,
+    stream: Box<EdgeStream>,
+    shutdown: ShutdownWatch,
+) -> Ending
+where
+    A: HttpServerApp + Send + Sync + 'static,
+{
+    let remains = stream.remains().clone();
+    let ending = serve_requests(app, stream, shutdown).await;
+    // Whoever dropped the stream, its socket is here if the client still sends.
+    remains.linger().await;
+    ending
+}
+
+async fn serve_requests<A>(
     app: Arc<A>,
     mut stream: Box<EdgeStream>,
     shutdown: ShutdownWatch,
@@ -69,6 +84,9 @@ where
         kept = Kept::Settings(settings);
         // What a session gives back is what it was given.
         let Ok(ours) = returned.into_any().downcast::<EdgeStream>() else { return Ending::Closed };
+        if ours.is_cut() {
+            return Ending::Closed;
+        }
         stream = ours;
     }
 }
@@ -98,10 +116,13 @@ fn session<A: HttpServerApp>(
     shutdown: &ShutdownWatch,
 ) -> ServerSession {
     let mut session = ServerSession::new_http1(stream);
-    // pingora's defaults: 60 s for each read, and for ever for the other two.
+    // pingora's defaults: 60 s for each read, and for ever for the other. Its write timeout stays
+    // off: it would time a whole body in one piece, and knows neither heads nor flushes; the stream
+    // itself watches that something leaves.
     session.set_read_timeout(Some(limits.body_idle));
     session.set_total_drain_timeout(Some(limits.body_discard));
-    session.set_write_timeout(Some(limits.write));
+    // An answer given before the end of an upload costs the rest of the upload, not the connection.
+    session.set_close_on_response_before_downstream_finish(false);
     match kept {
         Kept::Settings(Some(settings)) => settings.apply_to_session(&mut session),
         Kept::New | Kept::Settings(None) => {
@@ -155,7 +176,7 @@ async fn read_head(
                     Found::Reject(refusal) => return Next::Refuse(refusal).into(),
                 }
             }
-            match stream.read_ahead(cx) {
+            match stream.read_ahead(cx, CHUNK) {
                 Poll::Ready(Ok(1..)) => continue,
                 Poll::Ready(_) => return Next::Close.into(),
                 Poll::Pending => {}
@@ -189,26 +210,16 @@ async fn read_head(
     .await
 }
 
-/// A real answer, then a lingering close: closing with unread input would make the kernel reset the
-/// answer away.
+/// A real answer; a lingering close follows.
 async fn refuse(stream: &mut EdgeStream, refusal: Refusal) {
     stream.edge().metrics.rejected(refusal);
     debug!(client.addr = %stream.info().client, reason = refusal.label(), "refused a request");
     let answer = refusal.answer();
     stream.discard();
-    let linger = async {
+    let say = async {
         stream.write_all(&answer).await?;
-        stream.shutdown().await?;
-        let mut sink = [0; 4096];
-        let mut left = defaults::REFUSAL_INPUT;
-        while left > 0 {
-            match stream.read(&mut sink).await? {
-                0 => break,
-                read => left = left.saturating_sub(read),
-            }
-        }
-        std::io::Result::Ok(())
+        stream.shutdown().await
     };
     // Whatever goes wrong here, the connection ends.
-    let _ = timeout(defaults::REFUSAL, linger).await;
+    let _ = timeout(defaults::REFUSAL, say).await;
 }

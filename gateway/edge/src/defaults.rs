@@ -38,8 +38,15 @@ pub const BODY_GRACE: Duration = Duration::from_secs(5);
 /// For reading away a body no handler wanted, so that the connection can be used again.
 pub const BODY_DISCARD: Duration = Duration::from_secs(5);
 
-/// One write of an answer. A client that takes nothing for a minute has gone.
+/// While an answer waits to leave, over HTTP/1 and HTTP/2: a client that takes not one byte in a
+/// minute has gone.
 pub const WRITE: Duration = Duration::from_secs(60);
+
+/// Bytes the kernel takes of an answer beyond what it could send. Without it the kernel takes some
+/// MB and says that there is room again when a third of them has gone, and a client that reads an
+/// audio stream as it plays would count as one that takes nothing for [`WRITE`]. It also bounds what
+/// a client that reads nothing pins in the kernel.
+pub const UNSENT: u32 = 128 * 1024;
 
 /// HTTP/2 streams open at once; RFC 9113 §6.5.2 advises against fewer than 100.
 pub const H2_STREAMS: u32 = 100;
@@ -135,12 +142,15 @@ pub const ACCEPT_BACK_OFF: (Duration, Duration) =
 /// reset.
 pub const DRAIN_ACCEPTS: usize = 4096;
 
-/// A refusal, its lingering close included: unread input would make the kernel reset the answer
-/// away.
+/// For writing a refusal.
 pub const REFUSAL: Duration = Duration::from_secs(2);
 
-/// Input read away during that close.
-pub const REFUSAL_INPUT: usize = 1024 * 1024;
+/// A lingering close: some round trips of a slow link, in which the client reads its answer.
+pub const LINGER: Duration = Duration::from_secs(2);
+
+/// Input read away during it. Most clients write a whole upload before they read: this lets one of
+/// some photographs get as far as its answer. Beyond it their writes wait.
+pub const LINGER_INPUT: usize = 8 * 1024 * 1024;
 
 /// For saying goodbye: TLS close_notify and FIN.
 pub const GOODBYE: Duration = Duration::from_secs(1);

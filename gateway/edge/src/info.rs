@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -21,6 +21,7 @@ pub struct ConnectionInfo {
     pub tls: Option<TlsInfo>,
     received: AtomicU64,
     sent: AtomicU64,
+    aborted: AtomicBool,
 }
 
 /// What was negotiated, in the words of the IANA registries.
@@ -40,6 +41,7 @@ impl ConnectionInfo {
             tls: None,
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
+            aborted: AtomicBool::new(false),
         }
     }
 
@@ -51,6 +53,7 @@ impl ConnectionInfo {
             tls: Some(tls),
             received: AtomicU64::new(self.received()),
             sent: AtomicU64::new(self.sent()),
+            aborted: AtomicBool::new(false),
         }
     }
 
@@ -69,6 +72,20 @@ impl ConnectionInfo {
     /// Bytes written to the wire so far, TLS included.
     pub fn sent(&self) -> u64 {
         self.sent.load(Relaxed)
+    }
+
+    /// Has the connection reset instead of closed, when the handler lets go of it: what was sent of
+    /// the answer is not the whole of it, and to a client that takes the end of the connection for the
+    /// end of the answer (RFC 9112 §6.3, item 8) a close would say that it was.
+    ///
+    /// Nothing is sent after it, close_notify and FIN neither. On an HTTP/2 connection it does nothing: a
+    /// stream is cut by RST_STREAM, and the other streams of the connection go on.
+    pub fn abort(&self) {
+        self.aborted.store(true, Relaxed);
+    }
+
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.aborted.load(Relaxed)
     }
 
     pub(crate) fn count_received(&self, bytes: usize) {

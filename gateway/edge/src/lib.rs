@@ -3,7 +3,7 @@
 //! ```text
 //! kernel ─► sockets ─► listener ─► admission ─► tls ─► connection ─► pingora session ─► app
 //!                                                        │
-//!                              EdgeStream = wire + head scan + pace + h2 guard + write gathering
+//!                              EdgeStream = wire + head scan + pace + stall + h2 guard + write gathering
 //! ```
 //!
 //! The crate owns the accept loops and the keep-alive loop. It reads each HTTP/1 request head
@@ -19,10 +19,13 @@
 //! 2. A head that two parsers could read in two ways never reaches the application
 //!    ([`HeadScan`] and pingora's own checks divide the work; see [`head`]).
 //! 3. Every connection is owned by the accept loop that took it and counted until it ends.
+//! 4. An answer that is whole reaches its client (the lingering close), and one that is not does not
+//!    look whole (the reset of [`ConnectionInfo::abort`]).
 
 pub mod admission;
 pub mod budget;
 pub mod defaults;
+pub mod descriptors;
 pub mod frames;
 pub mod h2_guard;
 pub mod head;
@@ -34,14 +37,17 @@ pub mod sockets;
 pub mod tls;
 
 mod connection;
+mod linger;
 mod pace;
 mod refusal;
+mod stall;
 mod stream;
 mod waiter;
 mod wire;
 
 pub use admission::{Admission, AdmissionLimits};
 pub use budget::Budget;
+pub use descriptors::raise_descriptor_limit;
 pub use head::{Found, HeadScan};
 pub use info::{ConnectionInfo, TlsInfo};
 pub use limits::{H2Limits, Limits, h2_options};

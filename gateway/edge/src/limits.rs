@@ -29,7 +29,8 @@ pub struct Limits {
     pub body_grace: Duration,
     /// For discarding a body nobody read.
     pub body_discard: Duration,
-    /// One write of an answer over HTTP/1.
+    /// Time in which no byte of what is written leaves for the client, over HTTP/1 and HTTP/2. There
+    /// is no least speed.
     pub write: Duration,
     /// HTTP/2 by prior knowledge on plain connections (RFC 9113 §3.3).
     pub h2c: bool,

@@ -4,11 +4,16 @@ use std::{
     io,
     net::{SocketAddr, TcpListener as StdListener},
     os::fd::AsFd,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
 use pingora_core::{apps::HttpServerApp, server::ShutdownWatch};
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
     task::{JoinError, JoinSet},
@@ -37,6 +42,8 @@ pub struct Edge {
     pub metrics: Arc<Metrics>,
     /// From the signal to stop until the connections that are left are cut.
     pub drain: Duration,
+    /// That time is over: what ends from here on was cut.
+    pub(crate) cutting: AtomicBool,
 }
 
 /// A socket and what is spoken on it.
@@ -211,6 +218,9 @@ impl<A: HttpServerApp + Send + Sync + 'static> Accept<A> {
             count(&edge.metrics, kind, ended);
         }
         let mut cut = 0;
+        if !connections.is_empty() {
+            edge.cutting.store(true, Relaxed);
+        }
         connections.abort_all();
         while let Some(ended) = connections.join_next().await {
             cut += usize::from(matches!(&ended, Err(error) if error.is_cancelled()));
@@ -272,6 +282,10 @@ impl<A: HttpServerApp + Send + Sync + 'static> Connection<A> {
         // Answers leave in as few writes as they can, so waiting for more (Nagle) only adds
         // latency.
         let _ = tcp.set_nodelay(true);
+        // What the kernel holds back is bounded, so that a write which waits says something about the
+        // client.
+        #[cfg(target_os = "linux")]
+        let _ = SockRef::from(&tcp).set_tcp_notsent_lowat(defaults::UNSENT);
         let wire = Wire::new(tcp, Arc::new(ConnectionInfo::new(client)));
         let stream = match transport {
             Transport::Plain => EdgeStream::plain(wire, edge),
@@ -305,6 +319,7 @@ impl Edge {
             admission: Admission::new(AdmissionLimits::default()),
             metrics,
             drain: defaults::DRAIN,
+            cutting: AtomicBool::new(false),
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum Refusal {
     Version,
     /// The request body is slower than allowed.
     SlowBody,
+    /// The client takes nothing of what is written to it.
+    WriteStall,
     /// Too many RST_STREAM frames.
     H2Resets,
     /// Too many SETTINGS or PING frames.
@@ -55,6 +57,7 @@ impl Refusal {
             Self::Version => 505,
             Self::Connections | Self::ClientConnections | Self::ClientRate => 503,
             Self::SlowBody
+            | Self::WriteStall
             | Self::H2Resets
             | Self::H2SettingsAndPings
             | Self::H2HeaderBlock
@@ -76,6 +79,7 @@ impl Refusal {
             Self::TransferCoding => "transfer_coding",
             Self::Version => "version",
             Self::SlowBody => "slow_body",
+            Self::WriteStall => "write_stall",
             Self::H2Resets => "h2_resets",
             Self::H2SettingsAndPings => "h2_settings_and_pings",
             Self::H2HeaderBlock => "h2_header_block",
@@ -121,6 +125,7 @@ impl fmt::Display for Refusal {
             Self::TransferCoding => "the only transfer coding understood is chunked",
             Self::Version => "this version of HTTP is not spoken here",
             Self::SlowBody => "the request body is too slow",
+            Self::WriteStall => "the client takes nothing of the answer",
             Self::H2Resets => "too many stream resets",
             Self::H2SettingsAndPings => "too many SETTINGS or PING frames",
             Self::H2HeaderBlock => "the header block is too large",

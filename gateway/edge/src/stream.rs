@@ -2,8 +2,13 @@
 //!
 //! Reading: the connection loop reads each HTTP/1 head ahead ([`EdgeStream::read_ahead`]) and then
 //! says how much of it pingora may see ([`EdgeStream::show`]); HTTP/2 passes the guard. Writing:
-//! small writes gather until a flush, larger ones leave together with what was gathered.
+//! small writes gather until a flush, larger ones leave together with what was gathered, and a write
+//! that waits is timed. At its end it resets, closes or leaves its socket to a lingering close.
+//!
+//! The end of a chunked body is known to pingora alone, and a tunnel has none: there whatever comes
+//! is shown, and a request pipelined behind a chunked one costs the connection.
 
+mod io;
 mod read;
 mod traits;
 mod write;
@@ -12,7 +17,7 @@ use std::{
     fmt,
     os::fd::{AsRawFd, RawFd},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
 };
 
 use bytes::BytesMut;
@@ -21,12 +26,16 @@ use pingora_http::ResponseHeader;
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::server::TlsStream;
 
+pub(crate) use self::{io::Io, read::CHUNK};
+
 use crate::{
     h2_guard::H2Guard,
     head::{Body, Head},
     info::ConnectionInfo,
+    linger::Remains,
     listener::Edge,
     pace::Pace,
+    stall::Stall,
     wire::Wire,
 };
 
@@ -43,12 +52,15 @@ pub struct EdgeStream {
     /// How much of `ahead` is the head. It is handed out alone, so that pingora never takes a
     /// pipelined request for a body.
     head_left: usize,
-    /// While a request is under way and the next one is in `ahead` already: how much still belongs
-    /// to this one. What follows is shown to nobody, because pingora's idle read would call it an
-    /// error.
+    /// How much of the request under way is still to be shown. What follows belongs to the next one
+    /// and stays in `ahead`, because pingora's idle read would call it an error. `None` where the
+    /// request's end is not known here.
     gate: Option<usize>,
     pace: Option<Pace>,
     gathered: BytesMut,
+    stall: Stall,
+    /// The client took nothing for too long.
+    stalled: bool,
     alpn: Option<ALPN>,
     ssl: Option<Arc<SslDigest>>,
     socket: Arc<SocketDigest>,
@@ -56,14 +68,9 @@ pub struct EdgeStream {
     guard: Option<Box<H2Guard>>,
     /// The deadline of an HTTP/2 header block, once there was an unfinished one.
     timer: Option<Pin<Box<Sleep>>>,
+    remains: Remains,
     info: Arc<ConnectionInfo>,
     edge: Arc<Edge>,
-}
-
-#[derive(Debug)]
-pub(crate) enum Io {
-    Plain(Wire),
-    Tls(Box<TlsStream<Wire>>),
 }
 
 /// What a handshake settled.
@@ -107,15 +114,18 @@ impl EdgeStream {
             fd,
             ahead: BytesMut::new(),
             head_left: 0,
-            gate: None,
+            gate: Some(0),
             pace: None,
             gathered: BytesMut::new(),
+            stall: Stall::default(),
+            stalled: false,
             alpn,
             ssl,
             socket: Arc::new(socket),
             proxy: Arc::new(proxy),
             guard: None,
             timer: None,
+            remains: Remains::default(),
             info,
             edge,
         })
@@ -127,6 +137,11 @@ impl EdgeStream {
 
     pub fn info(&self) -> &Arc<ConnectionInfo> {
         &self.info
+    }
+
+    /// Where its socket is to be found when it was dropped too early for the client.
+    pub(crate) fn remains(&self) -> &Remains {
+        &self.remains
     }
 
     pub(crate) fn is_tls(&self) -> bool {
@@ -141,12 +156,13 @@ impl EdgeStream {
     /// is what turns a plain connection to h2.
     pub(crate) fn become_h2(&mut self) {
         self.alpn = Some(ALPN::H2);
+        self.gate = None;
         self.guard = Some(Box::new(H2Guard::new(&self.edge.limits.h2, Instant::now())));
     }
 
-    /// The request before is over; nothing is hidden and nothing paced.
+    /// The request before is over; nothing is shown and nothing paced until the next one.
     pub(crate) fn begin_request(&mut self) {
-        (self.head_left, self.gate, self.pace) = (0, None, None);
+        (self.head_left, self.gate, self.pace) = (0, Some(0), None);
     }
 
     /// What was read ahead.
@@ -154,7 +170,7 @@ impl EdgeStream {
         &self.ahead
     }
 
-    /// Lets pingora see this request, and of what is there already only what belongs to it.
+    /// Lets pingora see this request, and only what belongs to it if its length is known.
     pub(crate) fn show(&mut self, head: &Head) {
         self.head_left = head.end;
         let body = match head.body {
@@ -162,11 +178,7 @@ impl EdgeStream {
             Body::Length(length) => usize::try_from(length).ok(),
             Body::Chunked => None,
         };
-        let request = body.filter(|_| !head.tunnel).and_then(|body| body.checked_add(head.end));
-        self.gate = match request {
-            Some(request) if self.ahead.len() > request => Some(request),
-            _ => None,
-        };
+        self.gate = body.filter(|_| !head.tunnel).and_then(|body| body.checked_add(head.end));
         self.pace = (head.body != Body::None).then(Pace::default);
     }
 
@@ -178,16 +190,34 @@ impl EdgeStream {
         }
     }
 
-    /// Forgets what was read ahead, when no request will come of it.
+    /// Forgets what was read ahead, when no request will come of it; more of it may follow.
     pub(crate) fn discard(&mut self) {
         self.ahead.clear();
         self.begin_request();
+        self.gate = None;
+    }
+
+    /// Whether the connection is to end without a goodbye, because its last answer is not whole.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.stalled || (self.info.is_aborted() && !self.is_h2())
+    }
+
+    /// Whether the client may still be sending what belongs to this request or to another one.
+    fn leaves_input(&self) -> bool {
+        !self.is_h2() && (self.gate != Some(0) || !self.ahead.is_empty())
     }
 }
 
 impl Drop for EdgeStream {
     fn drop(&mut self) {
         self.edge.metrics.passed(&self.info);
+        let Some(wire) = self.io.take() else { return };
+        let cut = self.is_cut() || self.edge.cutting.load(Relaxed) || std::thread::panicking();
+        if cut {
+            wire.reset();
+        } else if self.leaves_input() {
+            self.remains.leave(wire);
+        }
     }
 }
 

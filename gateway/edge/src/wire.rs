@@ -6,8 +6,10 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
@@ -24,6 +26,12 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) fn new(tcp: TcpStream, info: Arc<ConnectionInfo>) -> Self {
         Self { tcp, info }
+    }
+
+    /// Closes with a reset: what was not sent is forgotten, and no client takes it for an end.
+    pub(crate) fn reset(self) {
+        // If the kernel refuses, the close is an ordinary one.
+        let _ = SockRef::from(&self.tcp).set_linger(Some(Duration::ZERO));
     }
 
     fn count(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {

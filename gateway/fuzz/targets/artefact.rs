@@ -14,7 +14,9 @@ fuzz_target!(|bytes: &[u8]| {
     }
     let limits = SiteLimits { files: 100, file: LIMIT, total: 4 * LIMIT };
     if let Ok(files) = unpack::site(bytes, limits) {
+        let files: Vec<_> = files.filter_map(Result::ok).collect();
         assert!(files.len() <= 100);
+        assert!(files.iter().map(|file| file.content.len() as u64).sum::<u64>() <= 4 * LIMIT);
         assert!(files.iter().all(|file| !file.path.split('/').any(|part| part == "..")));
     }
 });

@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use headgate_routing::{
-    Found, RequestHost, RequestPath, RouteKind, RoutePath, RouteSpec, RouteTable, RouteTableBuilder,
+    Found, RequestHost, RequestPath, Route, RouteKind, RoutePath, RouteTable, RouteTableBuilder,
 };
 use headgate_types::MethodSet;
 use libfuzzer_sys::fuzz_target;
@@ -14,24 +14,25 @@ static TABLE: LazyLock<RouteTable<usize>> = LazyLock::new(|| {
     let paths = ["/", "/a", "/a/{id}", "/a/{id}/b", "/a/b/{*rest}", "/{x}/{y}", "/{*all}", "/%/ü"];
     for (target, path) in paths.into_iter().enumerate() {
         for host in ["example.com", "*.example.com"] {
-            builder.add(RouteSpec {
+            let method = if target % 2 == 0 { "GET" } else { "POST" };
+            let route = Route {
                 host: host.parse().expect("valid"),
                 kind: RouteKind::Function,
                 path: RoutePath::Pattern(path.parse().expect("valid")),
-                methods: MethodSet::of(if target % 2 == 0 { "GET" } else { "POST" }).expect("known"),
+                methods: MethodSet::of(method).expect("known"),
                 name: path.into(),
-                target,
-            });
+            };
+            builder.add(route, target);
         }
     }
-    builder.add(RouteSpec {
+    let docs = Route {
         host: "example.com".parse().expect("valid"),
         kind: RouteKind::Website,
         path: RoutePath::Prefix("/docs".parse().expect("valid")),
         methods: MethodSet::GET_HEAD,
         name: "docs".into(),
-        target: 100,
-    });
+    };
+    builder.add(docs, 100);
     builder.build()
 });
 

@@ -40,17 +40,18 @@ pub const MAX_ARTEFACT: u64 = 128 * 1024 * 1024;
 /// Bytes of a function once it is unpacked.
 pub const MAX_WASM: u64 = 256 * 1024 * 1024;
 
-/// Bytes of a site's `build.zip`.
-pub const MAX_SITE_ARCHIVE: u64 = 512 * 1024 * 1024;
+/// Bytes of a site's `build.zip`, held in memory while it is unpacked. The largest sites in use have some tens of
+/// megabytes; videos belong into object storage.
+pub const MAX_SITE_ARCHIVE: u64 = 128 * 1024 * 1024;
 
 /// Files in a site's `build.zip`: twice the ten thousand a large site has.
 pub const MAX_SITE_FILES: usize = 20_000;
 
-/// Bytes of one file of a `build.zip`.
+/// Bytes of one file of a site, packed or not. It is in memory as a whole once, when it is stored.
 pub const MAX_SITE_FILE: u64 = 128 * 1024 * 1024;
 
-/// Bytes of all files of a `build.zip` together.
-pub const MAX_SITE_TOTAL: u64 = 1024 * 1024 * 1024;
+/// Bytes of all files of a `build.zip` together: four times the archive, which already is little compression.
+pub const MAX_SITE_TOTAL: u64 = 512 * 1024 * 1024;
 
 /// What a function may run for when nothing is written: longer than any honest page takes.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);

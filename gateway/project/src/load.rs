@@ -26,6 +26,9 @@ pub struct LoadOptions {
 pub struct Loaded {
     /// `None` if and only if there is an error among the diagnostics.
     pub project: Option<Project>,
+    /// What is sound of a project that has errors, so that whoever looks further can report at once what
+    /// is wrong with it as well. Never to be served.
+    pub rest: Option<Project>,
     pub diagnostics: Diagnostics,
 }
 
@@ -43,8 +46,11 @@ pub fn load(tree: &dyn Tree, options: &LoadOptions) -> Loaded {
         );
     }
     let project = project(tree, options, &mut diagnostics);
-    let project = project.filter(|_| !diagnostics.has_errors());
-    Loaded { project, diagnostics }
+    let (project, rest) = match diagnostics.has_errors() {
+        true => (None, project),
+        false => (project, None),
+    };
+    Loaded { project, rest, diagnostics }
 }
 
 fn project(tree: &dyn Tree, options: &LoadOptions, report: &mut Diagnostics) -> Option<Project> {

@@ -3,7 +3,10 @@
 //! Packed data comes from outside, so everything that unpacks takes limits and stops at them,
 //! whatever the headers claim. Nothing is written to disk.
 
-use std::io::{Cursor, Read};
+use std::{
+    io::{Cursor, Read},
+    ops::Range,
+};
 
 use bytes::Bytes;
 use headgate_types::ByteSize;
@@ -58,29 +61,57 @@ impl Default for SiteLimits {
     }
 }
 
-/// The files of a website's `build.zip`, sorted by path.
+/// The files of a website's `build.zip`, one after the other in the archive's order, so that never more
+/// than one of them is in memory.
 ///
 /// # Errors
-/// If it is no ZIP archive, is damaged or encrypted, is over a limit, or holds a name that would lead
-/// out of the site.
-pub fn site(archive: Bytes, limits: SiteLimits) -> Result<Vec<SiteEntry>, UnpackError> {
-    let mut archive = ZipArchive::new(Cursor::new(archive))?;
-    if archive.len() > limits.files {
-        return Err(UnpackError::TooManyFiles { limit: limits.files });
-    }
-    let (mut entries, mut left) = (Vec::new(), limits.total);
-    for index in 0..archive.len() {
-        let file = archive.by_index(index)?;
+/// If it is no ZIP archive or holds too many files; what else can be wrong shows on the way.
+pub fn site(archive: Bytes, limits: SiteLimits) -> Result<SiteEntries, UnpackError> {
+    let archive = open(archive, limits.files)?;
+    Ok(SiteEntries { files: 0..archive.len(), archive, limits, left: limits.total })
+}
+
+/// The files of an archive, read as they are asked for. Ends with the first error: the archive is damaged
+/// or encrypted, is over a limit, or holds a name that would lead out of the site.
+#[derive(Debug)]
+pub struct SiteEntries {
+    archive: ZipArchive<Cursor<Bytes>>,
+    files: Range<usize>,
+    limits: SiteLimits,
+    /// Bytes that may still come.
+    left: u64,
+}
+
+impl SiteEntries {
+    /// `None` for a folder.
+    fn entry(&mut self, index: usize) -> Result<Option<SiteEntry>, UnpackError> {
+        let file = self.archive.by_index(index)?;
         if file.is_dir() {
-            continue;
+            return Ok(None);
         }
         let path = safe_path(&file)?;
-        let content = read(file, &path, limits.file.min(left))?;
-        left -= content.len() as u64;
-        entries.push(SiteEntry { path, content });
+        let content = read(file, &path, self.limits.file.min(self.left))?;
+        self.left -= content.len() as u64;
+        Ok(Some(SiteEntry { path, content }))
     }
-    entries.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(entries)
+}
+
+impl Iterator for SiteEntries {
+    type Item = Result<SiteEntry, UnpackError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let index = self.files.next()?;
+            match self.entry(index) {
+                Ok(None) => {}
+                Ok(Some(entry)) => return Some(Ok(entry)),
+                Err(error) => {
+                    self.files = 0..0;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
 }
 
 /// Why an artefact could not be unpacked.
@@ -110,8 +141,26 @@ impl UnpackError {
     }
 }
 
+/// Reads the directory of an archive, which is in memory as a whole from then on: some hundred bytes for
+/// each of its files, of which the archive spends 46. So they are counted before.
+fn open(archive: Bytes, files: usize) -> Result<ZipArchive<Cursor<Bytes>>, UnpackError> {
+    let too_many = || UnpackError::TooManyFiles { limit: files };
+    let marks = archive.windows(DIRECTORY_ENTRY.len()).filter(|bytes| *bytes == DIRECTORY_ENTRY);
+    if marks.count() > files.saturating_mul(MARKS_PER_FILE) {
+        return Err(too_many());
+    }
+    let archive = ZipArchive::new(Cursor::new(archive))?;
+    if archive.len() > files { Err(too_many()) } else { Ok(archive) }
+}
+
+/// How each entry of an archive's directory begins (APPNOTE 4.3.12).
+const DIRECTORY_ENTRY: &[u8] = b"PK\x01\x02";
+
+/// Files of an archive may be archives themselves, stored as they are, and count along.
+const MARKS_PER_FILE: usize = 2;
+
 fn main_wasm(archive: Bytes, limit: u64) -> Result<Bytes, UnpackError> {
-    let mut archive = ZipArchive::new(Cursor::new(archive))?;
+    let mut archive = open(archive, MAX_SITE_FILES)?;
     match archive.by_name("main.wasm") {
         Ok(file) => read(file, "main.wasm", limit),
         Err(ZipError::FileNotFound) => Err(UnpackError::NoMain),

@@ -145,7 +145,7 @@ async fn a_dead_nodes_socket_is_replaced_and_anything_else_is_left_alone() {
 async fn readiness_says_what_it_waits_for() {
     let admin = Admin::start();
     let (project, branch) = ("shop".parse().unwrap(), Branch::new("main"));
-    admin.state.board.follow(&project, &branch, "/srv/shop".into());
+    admin.state.board.follow(&project, &branch, "/srv/shop".into(), None);
     let refused = |answer| match answer {
         Err(ClientError::Refused { status, text }) => (status.as_u16(), text),
         other => panic!("{other:?}"),
@@ -162,7 +162,7 @@ async fn readiness_says_what_it_waits_for() {
 async fn status_and_routes_survive_the_wire() {
     let admin = Admin::start();
     let (project, branch) = ("shop".parse().unwrap(), Branch::new("main"));
-    admin.state.board.follow(&project, &branch, "/srv/shop".into());
+    admin.state.board.follow(&project, &branch, "/srv/shop".into(), None);
     admin.state.board.update(&project, &branch, |status| {
         status.serving = Some(Serving {
             commit: Commit::new("c0ffee"),

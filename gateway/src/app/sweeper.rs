@@ -3,24 +3,28 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use headgate_executor::Executor;
-use headgate_store::{BlobStore, Records};
-use headgate_types::{Chain, Clock, Digest};
+use headgate_store::{BlobStore, Records, RevisionRecord, Swept};
+use headgate_types::{Chain, Clock, Digest, Timestamp};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
-use crate::manifest::Manifest;
+use crate::{deploy::UnderWay, manifest::Manifest};
 
 /// Disk space is not urgent, and a sweep reads every manifest.
 const INTERVAL: Duration = Duration::from_secs(600);
 
-/// Longer than any deploy takes from its first blob to its record.
+/// Longer than any deploy takes from its first blob to its record. Deploys under way keep sweeps out
+/// anyway; this is for what they left behind and will use again.
 const GRACE: Duration = Duration::from_secs(3600);
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
 
 pub(super) struct Sweeper {
     pub(super) store: Arc<BlobStore>,
     pub(super) records: Arc<Records>,
     pub(super) executor: Executor,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) under_way: UnderWay,
 }
 
 impl Sweeper {
@@ -28,25 +32,50 @@ impl Sweeper {
         let sweeper = Arc::new(self);
         while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
             let this = sweeper.clone();
-            let swept = tokio::task::spawn_blocking(move || this.sweep()).await;
-            match swept.expect("sweeping does not panic") {
-                Ok(swept) => debug!(?swept, "blobs swept"),
-                Err(error) => warn!(error = %Chain(&*error), "blobs not swept"),
+            match tokio::task::spawn_blocking(move || this.sweep()).await {
+                Ok(Ok(Some(swept))) => debug!(?swept, "blobs swept"),
+                Ok(Ok(None)) => debug!("not swept, a deploy is under way"),
+                Ok(Err(error)) => warn!(error = %Chain(&*error), "blobs not swept"),
+                Err(error) => error!(%error, "sweeping panicked"),
             }
         }
     }
 
-    /// Keeps what any kept revision reaches. A manifest that cannot be read stops the sweep, because
-    /// what it reaches cannot be known.
-    fn sweep(&self) -> Result<headgate_store::Swept, Box<dyn std::error::Error + Send + Sync>> {
-        let mut keep: HashSet<Digest> = HashSet::new();
-        for digest in self.records.manifests()? {
-            let manifest = Manifest::decode(&self.store.read(&digest)?)?;
-            keep.extend(manifest.blobs());
-            keep.insert(digest);
+    /// Keeps what any kept revision reaches. `None` while a deploy is under way, whose blobs no record
+    /// names yet.
+    fn sweep(&self) -> Result<Option<Swept>, Error> {
+        let Some(_idle) = self.under_way.idle() else { return Ok(None) };
+        let (mut keep, mut older_than) = (HashSet::new(), self.clock.now().before(GRACE));
+        for record in self.records.all()? {
+            if let Err(error) = self.reach(&record, &mut keep) {
+                let oldest = oldest_blob(&record);
+                error!(
+                    revision = %record.revision,
+                    manifest = %record.manifest,
+                    error = %Chain(&*error),
+                    "a revision's manifest cannot be read, so blobs written since {oldest} are kept; \
+                     commit something to the project until the revision has left the history, or take \
+                     the project off the list for a while"
+                );
+                older_than = older_than.min(oldest);
+            }
         }
-        let older_than = self.clock.now().before(GRACE);
         self.executor.retain(&keep, older_than)?;
-        Ok(self.store.sweep(&keep, older_than)?)
+        Ok(Some(self.store.sweep(&keep, older_than)?))
+    }
+
+    fn reach(&self, record: &RevisionRecord, keep: &mut HashSet<Digest>) -> Result<(), Error> {
+        keep.insert(record.manifest);
+        let manifest = Manifest::decode(&self.store.read(&record.manifest)?)?;
+        keep.extend(manifest.blobs());
+        Ok(())
     }
 }
+
+/// No blob of a revision is older: its deploy wrote or touched them all.
+fn oldest_blob(record: &RevisionRecord) -> Timestamp {
+    record.accepted_at.before(GRACE)
+}
+
+#[cfg(test)]
+mod tests;

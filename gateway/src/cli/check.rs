@@ -69,13 +69,14 @@ async fn check(dir: &Path, config: &NodeConfig, output: &Output) -> anyhow::Resu
     };
     let candidate =
         Candidate { revision, tree: Arc::new(tree), options: app::load_options(&config) };
+    let limits = app::function_limits(&config);
     let bars = Arc::new(Progress::new(output.bars.clone()));
     bars.started(&project);
     let progress: deploy::Progress = {
         let (bars, project) = (bars.clone(), project.clone());
         Arc::new(move |stage, done, total| bars.moved(&project, stage, done, total))
     };
-    let checked = deploy::check(&store, &executor, candidate, &progress).await;
+    let checked = deploy::check(&store, &executor, limits, candidate, &progress).await;
     bars.ended(&project);
     Ok(checked?)
 }

@@ -1,6 +1,6 @@
 //! What the executor says of an artefact, as diagnostics at the function that names it.
 
-use headgate_executor::{CompileError, Compiled, GuestKind, MissingImport};
+use headgate_executor::{CompileError, Compiled, FunctionLimits, GuestKind, MissingImport};
 use headgate_project::{Diagnostic, Function, diagnostic::codes};
 
 use crate::manifest::EntryPoint;
@@ -56,6 +56,25 @@ pub(super) fn unserved_imports(function: &Function, compiled: &Compiled) -> Opti
         format!("these answer an error when they are called: {}", compiled.unserved.join(", ")),
     );
     Some(warning)
+}
+
+/// A warning for each limit of which the function wants more than this node gives.
+pub(super) fn capped_limits(function: &Function, limits: &FunctionLimits) -> Vec<Diagnostic> {
+    let mut warnings = Vec::new();
+    let mut capped = |what: &str, asked: String, given: String, key: &str| {
+        let text = format!("`{}` asks for {asked} of {what}, and gets {given}", function.name);
+        let warning = Diagnostic::warning(codes::CAPPED_LIMIT, text).at(function.place.clone());
+        warnings.push(warning.note(format!("this node's limit is `executor.{key}`")));
+    };
+    if function.memory > limits.memory {
+        let (asked, given) = (function.memory.to_string(), limits.memory.to_string());
+        capped("memory", asked, given, "memory_limit");
+    }
+    if function.timeout > limits.deadline {
+        let (asked, given) = (function.timeout, limits.deadline);
+        capped("time", format!("{asked:?}"), format!("{given:?}"), "deadline_limit");
+    }
+    warnings
 }
 
 /// Why an artefact cannot run here; one diagnostic for each thing that is wrong with it.

@@ -3,29 +3,25 @@
 //! What is known by its fingerprint is neither read nor compressed again, so the cost of a deploy is
 //! that of what changed. Blocking; runs off the async threads.
 
-use std::collections::HashMap;
+mod cache;
+mod files;
 
 use bytes::Bytes;
 use headgate_project::{
     ArtefactFile, Diagnostic, Function, Place, Project, SiteRoot, Website,
+    defaults::{MAX_ARTEFACT, MAX_SITE_ARCHIVE, MAX_WASM},
     diagnostic::codes,
-    tree::{Entry, EntryKind, Fingerprint, ReadError, Tree},
-    unpack::{self, SiteEntry},
+    tree::{Entry, EntryKind, ReadError, Tree},
+    unpack::{self, SiteLimits, UnpackError},
 };
 use headgate_store::{Batch, BlobStore, StoreError};
 use headgate_types::{Chain, Digest};
 use headgate_website::{Encoded, SiteFile, SiteTable, is_served};
 
-use super::{DeployError, Progress, limits};
+pub use self::cache::IngestCache;
+use self::files::{Files, StoreFileError};
+use super::{DeployError, Progress, progress::Counter};
 use crate::event::Stage;
-
-/// What the previous deploy of the same source stored, by fingerprint. Holds only what that deploy used.
-#[derive(Debug, Default)]
-pub struct IngestCache {
-    artefacts: HashMap<Fingerprint, Digest>,
-    /// By path too, because a file's name decides its type and lifetime.
-    files: HashMap<(Box<str>, Fingerprint), SiteFile>,
-}
 
 /// What a project's files became.
 #[derive(Debug, Default)]
@@ -35,31 +31,72 @@ pub(super) struct Ingested {
     /// One for each website, in order.
     pub(super) sites: Vec<SiteTable>,
     pub(super) diagnostics: Vec<Diagnostic>,
-    pub(super) cache: IngestCache,
 }
 
+/// Stores whatever `before` does not know. The cache that comes back holds what the project uses; after
+/// an error it holds all that is known, so that the next attempt goes on from there.
 pub(super) fn ingest(
     store: &BlobStore,
     tree: &dyn Tree,
     project: &Project,
-    before: &IngestCache,
+    extent: Extent,
+    mut before: IngestCache,
     progress: &Progress,
-) -> Result<Ingested, DeployError> {
-    let mut work = Ingest { batch: store.batch(), store, tree, before, done: Ingested::default() };
-    let total = (project.functions.len() + project.websites.len()) as u64;
-    for (i, function) in project.functions.iter().enumerate() {
-        progress(Stage::Storing, i as u64, total);
-        let artefact = work.artefact(function)?;
-        work.done.artefacts.push(artefact);
+) -> (IngestCache, Result<Ingested, DeployError>) {
+    let mut work = Ingest {
+        batch: store.batch(),
+        store,
+        tree,
+        before: &before,
+        counter: Counter::new(Stage::Storing, items(tree, project), progress),
+        cache: IngestCache::default(),
+        done: Ingested::default(),
+    };
+    let result = work.project(project, extent);
+    let Ingest { batch, cache, done, counter, .. } = work;
+    let result = match result {
+        // What was stored until the source changed is as good as ever.
+        Ok(()) | Err(DeployError::SourceChanged) => {
+            batch.commit().map_err(DeployError::from).and(result)
+        }
+        Err(error) => Err(error),
+    };
+    match result {
+        Ok(()) => {
+            counter.end();
+            let after = match extent {
+                Extent::Everything => before.followed_by(cache),
+                Extent::Guests => {
+                    before.extend(cache);
+                    before
+                }
+            };
+            (after, Ok(done))
+        }
+        Err(error) => {
+            if let DeployError::SourceChanged = error {
+                before.extend(cache);
+            }
+            (before, Err(error))
+        }
     }
-    for (i, website) in project.websites.iter().enumerate() {
-        progress(Stage::Storing, (project.functions.len() + i) as u64, total);
-        let site = work.site(website)?;
-        work.done.sites.push(site);
-    }
-    work.batch.commit()?;
-    progress(Stage::Storing, total, total);
-    Ok(work.done)
+}
+
+/// How much of a project is ingested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    Everything,
+    /// Of a project with errors: its guests may have some, too, its sites' files have none.
+    Guests,
+}
+
+/// Functions, and the files of all sites; an archive counts as one.
+fn items(tree: &dyn Tree, project: &Project) -> u64 {
+    let sites = project.websites.iter().map(|website| match &website.root {
+        SiteRoot::Folder { dir } => tree.under(dir).len(),
+        SiteRoot::Archive { .. } => 1,
+    });
+    (project.functions.len() + sites.sum::<usize>()) as u64
 }
 
 struct Ingest<'a> {
@@ -67,27 +104,46 @@ struct Ingest<'a> {
     batch: Batch<'a>,
     tree: &'a dyn Tree,
     before: &'a IngestCache,
+    counter: Counter<'a>,
+    cache: IngestCache,
     done: Ingested,
 }
 
 impl Ingest<'_> {
+    fn project(&mut self, project: &Project, extent: Extent) -> Result<(), DeployError> {
+        for function in &project.functions {
+            let artefact = self.artefact(function)?;
+            self.done.artefacts.push(artefact);
+            self.counter.advance();
+        }
+        if extent == Extent::Guests {
+            return Ok(());
+        }
+        for website in &project.websites {
+            let site = match &website.root {
+                SiteRoot::Folder { dir } => self.folder(website, dir)?,
+                SiteRoot::Archive { path } => self.archive(website, path)?,
+            };
+            self.done.sites.push(site);
+        }
+        Ok(())
+    }
+
     fn artefact(&mut self, function: &Function) -> Result<Option<Digest>, DeployError> {
         let file = &function.artefact;
         let fingerprint = file.fingerprint;
         if let Some(digest) = self.before.artefacts.get(&fingerprint).copied()
             && self.store.touch(&digest)
         {
-            self.done.cache.artefacts.insert(fingerprint, digest);
+            self.cache.artefacts.insert(fingerprint, digest);
             return Ok(Some(digest));
         }
         let place = &function.place;
-        let Some(bytes) = self.read(&file.path, limits::MAX_ARTEFACT, place)? else {
-            return Ok(None);
-        };
-        match ArtefactFile::unpack(bytes, limits::MAX_ARTEFACT) {
+        let Some(bytes) = self.read(&file.path, MAX_ARTEFACT, place)? else { return Ok(None) };
+        match ArtefactFile::unpack(bytes, MAX_WASM) {
             Ok(wasm) => {
                 let digest = self.batch.put(&wasm)?;
-                self.done.cache.artefacts.insert(fingerprint, digest);
+                self.cache.artefacts.insert(fingerprint, digest);
                 Ok(Some(digest))
             }
             Err(error) => {
@@ -103,73 +159,93 @@ impl Ingest<'_> {
         }
     }
 
-    fn site(&mut self, website: &Website) -> Result<SiteTable, DeployError> {
+    fn folder(&mut self, website: &Website, dir: &str) -> Result<SiteTable, DeployError> {
         let mut table = SiteTable::default();
-        match &website.root {
-            SiteRoot::Folder { dir } => {
-                for entry in self.tree.under(dir) {
-                    let path = entry.path[dir.len()..].trim_start_matches('/');
-                    if !is_served(path) {
-                        continue;
-                    }
-                    if let Some(file) = self.file(website, entry, path)? {
-                        table.insert(path, file);
-                    }
-                }
+        let mut new: Vec<(&str, &Entry)> = Vec::new();
+        for entry in self.tree.under(dir) {
+            let path = entry.path[dir.len()..].trim_start_matches('/');
+            if !is_served(path) {
+                self.counter.advance();
+            } else if entry.kind != EntryKind::File {
+                self.counter.advance();
+                let what = format!("{} is a {} and is not served", entry.path, entry.kind);
+                let warning = Diagnostic::warning(codes::UNREADABLE_FILE, what)
+                    .hint("put a copy of the file there instead");
+                self.done.diagnostics.push(warning.at(website.place.clone()));
+            } else if let Some(known) = self.before.file(path, entry, self.store) {
+                self.counter.advance();
+                self.cache.files.insert((path.into(), entry.fingerprint), known.clone());
+                table.insert(path, known.clone());
+            } else {
+                new.push((path, entry));
             }
-            SiteRoot::Archive { path } => {
-                for SiteEntry { path, content } in self.archive(website, path)? {
-                    if is_served(&path) {
-                        let file = self.store_file(&path, content)?;
-                        table.insert(&path, file);
-                    }
+        }
+        let files = Files { tree: self.tree, batch: &self.batch, counter: &self.counter };
+        let mut failure = None;
+        for ((path, entry), stored) in files.store(&new) {
+            match stored {
+                Ok(file) => {
+                    self.cache.files.insert((path.into(), entry.fingerprint), file.clone());
+                    table.insert(path, file);
+                }
+                Err(StoreFileError::Read(error)) => {
+                    let outcome = self.unreadable(&entry.path, error, &website.place);
+                    failure = failure.or_else(|| outcome.err());
+                }
+                Err(StoreFileError::Store(error)) => {
+                    failure = failure.or_else(|| Some(error.into()));
                 }
             }
         }
+        failure.map_or(Ok(table), Err)
+    }
+
+    fn archive(&mut self, website: &Website, path: &str) -> Result<SiteTable, DeployError> {
+        let fingerprint = self.tree.find(path).map(|entry| entry.fingerprint);
+        let known = fingerprint.and_then(|fingerprint| self.before.archives.get(&fingerprint));
+        let table = match known {
+            Some(known) if known.digests().all(|digest| self.store.touch(&digest)) => known.clone(),
+            _ => {
+                let read = self.read(path, MAX_SITE_ARCHIVE, &website.place)?;
+                let Some(bytes) = read else { return Ok(SiteTable::default()) };
+                match self.unpack(bytes)? {
+                    Ok(table) => table,
+                    Err(error) => {
+                        let text = format!("{path} cannot be read: {}", Chain(&error));
+                        let diagnostic = Diagnostic::error(codes::INVALID_SITE, text)
+                            .at(website.place.clone())
+                            .hint("make the archive again with an ordinary zip program");
+                        self.done.diagnostics.push(diagnostic);
+                        return Ok(SiteTable::default());
+                    }
+                }
+            }
+        };
+        if let Some(fingerprint) = fingerprint {
+            self.cache.archives.insert(fingerprint, table.clone());
+        }
+        self.counter.advance();
         Ok(table)
     }
 
-    fn archive(&mut self, website: &Website, path: &str) -> Result<Vec<SiteEntry>, DeployError> {
-        let Some(bytes) = self.read(path, limits::MAX_ARCHIVE, &website.place)? else {
-            return Ok(Vec::new());
+    /// Entry by entry, so that what an archive unfolds to is never in memory together.
+    fn unpack(&self, archive: Bytes) -> Result<Result<SiteTable, UnpackError>, StoreError> {
+        let entries = match unpack::site(archive, SiteLimits::default()) {
+            Ok(entries) => entries,
+            Err(error) => return Ok(Err(error)),
         };
-        unpack::site(bytes, limits::SITE).or_else(|error| {
-            let text = format!("{path} cannot be read: {}", Chain(&error));
-            let diagnostic = Diagnostic::error(codes::INVALID_SITE, text)
-                .at(website.place.clone())
-                .hint("make the archive again with an ordinary zip program");
-            self.done.diagnostics.push(diagnostic);
-            Ok(Vec::new())
-        })
-    }
-
-    /// `None` for what a site does not serve: links and submodules, each with a warning.
-    fn file(
-        &mut self,
-        website: &Website,
-        entry: &Entry,
-        path: &str,
-    ) -> Result<Option<SiteFile>, DeployError> {
-        if entry.kind != EntryKind::File {
-            let what = format!("{} is a {} and is not served", entry.path, entry.kind);
-            let warning = Diagnostic::warning(codes::UNREADABLE_FILE, what)
-                .hint("put a copy of the file there instead");
-            self.done.diagnostics.push(warning.at(website.place.clone()));
-            return Ok(None);
+        let mut table = SiteTable::default();
+        for entry in entries {
+            match entry {
+                Ok(entry) if is_served(&entry.path) => {
+                    let file = store_file(&self.batch, &entry.path, entry.content)?;
+                    table.insert(&entry.path, file);
+                }
+                Ok(_) => {}
+                Err(error) => return Ok(Err(error)),
+            }
         }
-        let key = (Box::from(path), entry.fingerprint);
-        if let Some(known) = self.before.files.get(&key)
-            && blobs(known).all(|digest| self.store.touch(digest))
-        {
-            self.done.cache.files.insert(key, known.clone());
-            return Ok(Some(known.clone()));
-        }
-        let Some(content) = self.read(&entry.path, limits::MAX_SITE_FILE, &website.place)? else {
-            return Ok(None);
-        };
-        let file = self.store_file(path, content)?;
-        self.done.cache.files.insert(key, file.clone());
-        Ok(Some(file))
+        Ok(Ok(table))
     }
 
     /// `None` if the file cannot be had; a diagnostic at `place` says why then.
@@ -181,34 +257,40 @@ impl Ingest<'_> {
     ) -> Result<Option<Bytes>, DeployError> {
         match self.tree.read(path, limit) {
             Ok(bytes) => Ok(Some(bytes)),
-            Err(ReadError::Changed { .. }) => Err(DeployError::SourceChanged),
-            Err(error) => {
-                let text = format!("{path} cannot be read: {}", Chain(&error));
-                let diagnostic = Diagnostic::error(codes::UNREADABLE_FILE, text);
-                self.done.diagnostics.push(diagnostic.at(place.clone()));
-                Ok(None)
-            }
+            Err(error) => self.unreadable(path, error, place).map(|()| None),
         }
     }
 
-    fn store_file(&mut self, path: &str, content: Bytes) -> Result<SiteFile, StoreError> {
-        let prepared = headgate_website::prepare(path, content.clone());
-        let digest = self.batch.put(&content)?;
-        let mut encodings = Vec::with_capacity(prepared.variants.len());
-        for (encoding, variant) in &prepared.variants {
-            let digest = self.batch.put(variant)?;
-            encodings.push(Encoded { encoding: *encoding, digest, size: variant.len() as u64 });
+    fn unreadable(
+        &mut self,
+        path: &str,
+        error: ReadError,
+        place: &Place,
+    ) -> Result<(), DeployError> {
+        if let ReadError::Changed { .. } = error {
+            return Err(DeployError::SourceChanged);
         }
-        Ok(SiteFile {
-            digest,
-            size: content.len() as u64,
-            mime: prepared.mime,
-            encodings,
-            immutable: prepared.immutable,
-        })
+        let text = format!("{path} cannot be read: {}", Chain(&error));
+        let diagnostic = Diagnostic::error(codes::UNREADABLE_FILE, text);
+        self.done.diagnostics.push(diagnostic.at(place.clone()));
+        Ok(())
     }
 }
 
-fn blobs(file: &SiteFile) -> impl Iterator<Item = &Digest> {
-    std::iter::once(&file.digest).chain(file.encodings.iter().map(|encoded| &encoded.digest))
+/// A file and its compressed forms.
+fn store_file(batch: &Batch<'_>, path: &str, content: Bytes) -> Result<SiteFile, StoreError> {
+    let prepared = headgate_website::prepare(path, content.clone());
+    let digest = batch.put(&content)?;
+    let mut encodings = Vec::with_capacity(prepared.variants.len());
+    for (encoding, variant) in &prepared.variants {
+        let digest = batch.put(variant)?;
+        encodings.push(Encoded { encoding: *encoding, digest, size: variant.len() as u64 });
+    }
+    Ok(SiteFile {
+        digest,
+        size: content.len() as u64,
+        mime: prepared.mime,
+        encodings,
+        immutable: prepared.immutable,
+    })
 }

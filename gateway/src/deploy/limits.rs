@@ -1,16 +1,18 @@
-//! How large the parts of a revision may be, each with its reason.
+//! What a deploy may cost this node, each with its reason. How large the parts of a project may be says
+//! `headgate_project::defaults`.
 
-use headgate_project::unpack::SiteLimits;
+/// Each is a name to route and a certificate to sign, some 100 µs, each time a snapshot is published.
+pub(super) const MAX_DOMAINS: usize = 1_000;
 
-/// The largest guests in use, Python with its interpreter, have 40 MB.
-pub(super) const MAX_ARTEFACT: u64 = 128 << 20;
+/// Revisions that are read and stored at one time. Each may hold a packed site and one of its files in
+/// memory, and compressing uses all cores anyway.
+pub(crate) const INGESTS: usize = 2;
 
-/// Videos belong into object storage; everything a page itself is made of is far smaller.
-pub(super) const MAX_SITE_FILE: u64 = 256 << 20;
+/// Threads that prepare the files of one site. More would hold more files in memory than they save time.
+pub(super) const MAX_THREADS: usize = 4;
 
-/// A packed site, held in memory while it is unpacked.
-pub(super) const MAX_ARCHIVE: u64 = 512 << 20;
+/// Files below which one thread is enough.
+pub(super) const FEW_FILES: usize = 8;
 
-/// What may come out of one: as many files as a tree may have, and four times what went in.
-pub(super) const SITE: SiteLimits =
-    SiteLimits { files: 100_000, file: MAX_SITE_FILE, total: 2 << 30 };
+/// Reports of progress for one stage; more are not seen.
+pub(super) const REPORTS: u64 = 100;

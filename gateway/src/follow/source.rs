@@ -13,9 +13,32 @@ use headgate_project::{
     watch::{FolderWatch, WatchFolderError},
 };
 use headgate_types::{Clock, Commit, SystemClock};
-use tokio::sync::Notify;
+use tokio::{
+    sync::{Notify, Semaphore},
+    task::{self, JoinError},
+};
 
 use crate::node_config::{FollowedProject, Source};
+
+/// Looks at repositories at one time. A look holds a blocking thread for as long as the remote keeps it
+/// waiting, and a remote that is dead must not have them all.
+const MOST_LOOKS: usize = 16;
+
+/// To pass before a source is looked at again that changed while it was read, doubled each time it does:
+/// editors and builds write for moments, and reading what is being written is in vain.
+const CHANGED_PAUSE: Duration = Duration::from_millis(50);
+/// A folder that never rests is still read this often.
+const LONGEST_CHANGED_PAUSE: Duration = Duration::from_secs(2);
+
+/// Bounds the looks at all repositories of the node.
+#[derive(Debug, Clone)]
+pub(crate) struct Looks(Arc<Semaphore>);
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(MOST_LOOKS)))
+    }
+}
 
 /// One state of a source.
 pub(crate) struct Seen {
@@ -33,6 +56,9 @@ pub(crate) enum SourceError {
     Watch(#[from] WatchFolderError),
     #[error("the repository cannot be followed")]
     Git(#[from] GitError),
+    /// A bug; the panic itself is in the log.
+    #[error("looking at the source panicked")]
+    Panicked(#[from] JoinError),
 }
 
 /// A source and when to look at it next.
@@ -40,8 +66,10 @@ pub(crate) struct WatchedSource {
     shown: String,
     kind: Kind,
     poller: Poller,
-    /// To pass before the next look; zero at first.
+    /// To pass before the next look.
     pause: Duration,
+    /// The last of the pauses for a source that changed while it was read, if that was the last thing it did.
+    changed_pause: Duration,
 }
 
 enum Kind {
@@ -51,45 +79,78 @@ enum Kind {
 
 impl WatchedSource {
     /// Touches neither disk nor network: what is wrong shows at the first look, and is retried.
-    pub(crate) fn new(project: &FollowedProject, repositories: &Path) -> Self {
+    ///
+    /// A repository whose project is `served` already is first looked at within one interval, so that the
+    /// looks of all projects spread; somebody waits for the others.
+    pub(crate) fn new(
+        project: &FollowedProject,
+        repositories: &Path,
+        looks: &Looks,
+        served: bool,
+    ) -> Self {
+        let mut pause = Duration::ZERO;
         let (shown, kind) = match &project.source {
             Source::Folder(dir) => {
-                (dir.display().to_string(), Kind::Folder(Folder { dir: dir.clone(), watch: None }))
+                (dir.display().to_string(), Kind::Folder(Folder::new(dir.clone())))
             }
             Source::Git(_) => {
-                let git = Git::new(project, repositories.join(project.name.as_str()));
+                if served {
+                    pause = project.poll.mul_f64(rand::random());
+                }
+                let dir = repositories.join(project.name.as_str());
+                let git = Git::new(project, dir, looks.clone());
                 (git.to_string(), Kind::Git(git))
             }
         };
-        Self { shown, kind, poller: Poller::new(project.poll), pause: Duration::ZERO }
+        let poller = Poller::new(project.poll);
+        Self { shown, kind, poller, pause, changed_pause: Duration::ZERO }
     }
 
-    /// Waits until the source differs from `seen`. May be dropped and called again at any time.
-    pub(crate) async fn next(&mut self, seen: Option<&Commit>) -> Result<Seen, SourceError> {
+    /// Waits until it is time to look, and looks; `None` if the source is at `seen`. May be dropped and
+    /// called again at any time.
+    pub(crate) async fn next(
+        &mut self,
+        seen: Option<&Commit>,
+    ) -> Result<Option<Seen>, SourceError> {
         tokio::time::sleep(self.pause).await;
         match &mut self.kind {
-            Kind::Folder(folder) => folder.next(seen).await,
-            Kind::Git(git) => loop {
-                let found = git.look(seen).await?;
-                if let Some(found) = found {
-                    return Ok(found);
-                }
-                let pause = self.poller.next_delay(true, rand::random());
-                tokio::time::sleep(pause).await;
-            },
+            Kind::Folder(folder) => folder.look(seen).await,
+            Kind::Git(git) => git.look(seen).await,
         }
     }
 
-    /// The last state was dealt with, whether it was accepted or refused.
+    /// The last state was dealt with, whether it was accepted, refused or known.
     pub(crate) fn succeeded(&mut self) {
         let interval = self.poller.next_delay(true, rand::random());
-        self.pause = if matches!(self.kind, Kind::Git(_)) { interval } else { Duration::ZERO };
+        self.changed_pause = Duration::ZERO;
+        self.pause = match &mut self.kind {
+            Kind::Git(_) => interval,
+            Kind::Folder(folder) => {
+                folder.wait = true;
+                Duration::ZERO
+            }
+        };
     }
 
     /// The last look or deploy failed; returns when the next one is due.
     pub(crate) fn failed(&mut self) -> Option<Duration> {
+        self.changed_pause = Duration::ZERO;
         self.pause = self.poller.next_delay(false, rand::random());
         Some(self.pause)
+    }
+
+    /// The source changed while it was read, so that what was seen of it is worth nothing.
+    pub(crate) fn changed_meanwhile(&mut self) {
+        self.changed_pause = (self.changed_pause * 2).clamp(CHANGED_PAUSE, LONGEST_CHANGED_PAUSE);
+        self.pause = self.changed_pause;
+    }
+
+    /// Looks without waiting for a change or for the next poll.
+    pub(crate) fn look_now(&mut self) {
+        self.pause = Duration::ZERO;
+        if let Kind::Folder(folder) = &mut self.kind {
+            folder.wait = false;
+        }
     }
 }
 
@@ -103,22 +164,27 @@ impl fmt::Display for WatchedSource {
 struct Folder {
     dir: PathBuf,
     watch: Option<(FolderWatch, Arc<Notify>)>,
+    /// Until something changes; else the next look is due at once.
+    wait: bool,
 }
 
 impl Folder {
-    async fn next(&mut self, seen: Option<&Commit>) -> Result<Seen, SourceError> {
+    fn new(dir: PathBuf) -> Self {
+        Self { dir, watch: None, wait: false }
+    }
+
+    async fn look(&mut self, seen: Option<&Commit>) -> Result<Option<Seen>, SourceError> {
         // Watched before it is listed, so that a change in between is not missed.
         let changed = self.changed()?;
-        let mut since = Instant::now();
-        loop {
-            let tree = self.list().await?;
-            let commit = tree.commit();
-            if seen != Some(&commit) {
-                return Ok(Seen { commit, tree: Arc::new(tree), since });
-            }
+        if self.wait {
             changed.notified().await;
-            since = Instant::now();
+            self.wait = false; // until this change was dealt with
         }
+        let since = Instant::now();
+        let tree = self.list().await?;
+        let commit = tree.commit();
+        let differs = seen != Some(&commit);
+        Ok(differs.then(|| Seen { commit, tree: Arc::new(tree), since }))
     }
 
     fn changed(&mut self) -> Result<Arc<Notify>, SourceError> {
@@ -135,7 +201,7 @@ impl Folder {
     async fn list(&self) -> Result<FolderTree, SourceError> {
         let dir = self.dir.clone();
         let list = move || FolderTree::open(&dir, &TreeLimits::default(), SystemClock.now());
-        Ok(tokio::task::spawn_blocking(list).await.expect("listing a folder does not panic")?)
+        Ok(task::spawn_blocking(list).await??)
     }
 }
 
@@ -144,11 +210,12 @@ struct Git {
     project: FollowedProject,
     dir: PathBuf,
     repository: Option<Arc<Repository>>,
+    looks: Looks,
 }
 
 impl Git {
-    fn new(project: &FollowedProject, dir: PathBuf) -> Self {
-        Self { project: project.clone(), dir, repository: None }
+    fn new(project: &FollowedProject, dir: PathBuf, looks: Looks) -> Self {
+        Self { project: project.clone(), dir, repository: None, looks }
     }
 
     /// The newest commit of the branch, if it is not `seen`.
@@ -158,8 +225,10 @@ impl Git {
             None => self.repository.insert(Arc::new(self.open()?)).clone(),
         };
         let seen = seen.cloned();
+        let turn = self.looks.0.clone().acquire_owned().await;
         let since = Instant::now();
         let look = move || -> Result<_, GitError> {
+            let _turn = turn; // held by the thread, which goes on when nobody waits for it any more
             let head = repository.poll()?;
             if seen.as_ref() == Some(&head.commit) {
                 return Ok(None);
@@ -168,8 +237,7 @@ impl Git {
             let tree: Arc<dyn Tree> = Arc::new(repository.tree(&commit)?);
             Ok(Some(Seen { commit, tree, since }))
         };
-        let looked = tokio::task::spawn_blocking(look).await;
-        Ok(looked.expect("reading a repository does not panic")?)
+        Ok(task::spawn_blocking(look).await??)
     }
 
     fn open(&self) -> Result<Repository, GitError> {
@@ -211,5 +279,64 @@ impl fmt::Display for Git {
             Ok(remote) => remote.fmt(f),
             Err(_) => f.write_str("an unusable URL"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use headgate_types::Branch;
+
+    use super::*;
+    use crate::node_config::GitCredentials;
+
+    fn source(source: Source, served: bool) -> WatchedSource {
+        let project = FollowedProject {
+            name: "one".parse().unwrap(),
+            source,
+            branch: Branch::new("main"),
+            poll: Duration::from_secs(5),
+            credentials: GitCredentials::default(),
+        };
+        WatchedSource::new(&project, Path::new("/nowhere"), &Looks::default(), served)
+    }
+
+    #[test]
+    fn a_source_that_changes_while_it_is_read_is_given_ever_more_rest() {
+        let mut source = source(Source::Folder("/nowhere".into()), false);
+        let mut pauses = || {
+            source.changed_meanwhile();
+            source.pause.as_millis()
+        };
+        assert_eq!([(); 8].map(|()| pauses()), [50, 100, 200, 400, 800, 1600, 2000, 2000]);
+        source.succeeded();
+        assert_eq!(source.pause, Duration::ZERO);
+        source.changed_meanwhile();
+        assert_eq!(source.pause, CHANGED_PAUSE);
+    }
+
+    #[test]
+    fn repositories_of_served_projects_are_not_all_looked_at_at_once() {
+        let url = || Source::Git("file:///nowhere".into());
+        let pauses: Vec<_> = (0..20).map(|_| source(url(), true).pause).collect();
+        assert!(pauses.iter().all(|pause| *pause < Duration::from_secs(5)));
+        assert!(pauses.iter().any(|pause| *pause != pauses[0]), "{pauses:?}");
+        assert_eq!(source(url(), false).pause, Duration::ZERO, "somebody waits for it");
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_as_it_was_is_looked_at_again_when_it_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "a").unwrap();
+        let mut source = source(Source::Folder(folder.path().to_owned()), false);
+        // What was written a moment ago has a name that is good only once.
+        let mut seen = source.next(None).await.unwrap().unwrap().commit;
+        while let Some(other) = source.next(Some(&seen)).await.unwrap() {
+            seen = other.commit;
+        }
+        source.succeeded();
+        let written = async { std::fs::write(folder.path().join("b"), "b") };
+        let (changed, written) = tokio::join!(source.next(Some(&seen)), written);
+        written.unwrap();
+        assert_ne!(changed.unwrap().unwrap().commit, seen);
     }
 }

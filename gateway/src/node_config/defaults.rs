@@ -54,11 +54,26 @@ pub(super) const LOG: LogConfig =
 pub(super) const DEV_LOG: LogConfig =
     LogConfig { format: LogFormat::Auto, level: LogLevel::Warn, access: true };
 
+/// The executor's own: each slot reserves 4 GiB of address space, and nothing else until it is used.
+const INSTANCES: u32 = 200;
+
+/// Half of the slots: whatever one project's guests do, the others' go on.
+pub(super) const fn project_instances(instances: u32) -> u32 {
+    if instances < 2 { 1 } else { instances / 2 }
+}
+
+/// A shorter limit would break what is common: thirty seconds is the default of a function.
+pub(super) const SHORTEST_DEADLINE_LIMIT: Duration = Duration::from_secs(1);
+/// No function can ask for more.
+pub(super) const LONGEST_DEADLINE_LIMIT: Duration = Duration::from_secs(3600);
+
 pub(super) const EXECUTOR: ExecutorConfig = ExecutorConfig {
-    // The executor's own: each slot reserves 4 GiB of address space, and nothing else until it is used.
-    instances: 200,
+    instances: INSTANCES,
+    project_instances: project_instances(INSTANCES),
     // Larger than any guest toolchain needs to start, small enough that one cannot take a machine.
     memory_limit: ByteSize::from_mib(512),
+    // Whoever waits longer for an answer has left; a slot that is held for an hour is lost to everybody else.
+    deadline_limit: Duration::from_secs(300),
     // Half of the slots: one busy function leaves room for its neighbours.
     concurrency: 100,
     // As many again may wait; longer, and clients are better off being told to come back.

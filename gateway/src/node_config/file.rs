@@ -108,7 +108,9 @@ struct ProjectFile {
 #[serde(deny_unknown_fields, default)]
 struct ExecutorFile {
     instances: Option<Text>,
+    project_instances: Option<Text>,
     memory_limit: Option<Text>,
+    deadline_limit: Option<Text>,
     concurrency: Option<Text>,
     queue: Option<Text>,
 }
@@ -342,8 +344,16 @@ impl Reader<'_> {
 
     fn executor(&mut self, file: ExecutorFile) -> ExecutorConfig {
         let default = defaults::EXECUTOR;
+        let instances = self.count(file.instances, default.instances);
+        let per_project = defaults::project_instances(instances);
+        let deadline_limit = file.deadline_limit.and_then(|text| {
+            let shortest = defaults::SHORTEST_DEADLINE_LIMIT;
+            self.duration(&text, shortest, defaults::LONGEST_DEADLINE_LIMIT)
+        });
         ExecutorConfig {
-            instances: self.count(file.instances, default.instances),
+            instances,
+            project_instances: self.count(file.project_instances, per_project),
+            deadline_limit: deadline_limit.unwrap_or(default.deadline_limit),
             memory_limit: self.size(file.memory_limit, default.memory_limit),
             concurrency: self.count(file.concurrency, default.concurrency),
             queue: self.count(file.queue, default.queue),

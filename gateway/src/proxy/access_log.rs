@@ -1,11 +1,10 @@
 //! The access log: one line a request, a target of its own, JSON or readable as the whole log is.
 
 use headgate_edge::ConnectionInfo;
-use pingora_error::Error;
 use pingora_proxy::Session;
 use tracing::info;
 
-use super::RequestContext;
+use super::{RequestContext, respond};
 use crate::logging::ACCESS;
 
 #[derive(Debug, Clone, Copy)]
@@ -23,21 +22,19 @@ impl AccessLog {
         session: &Session,
         ctx: &RequestContext,
         connection: Option<&ConnectionInfo>,
-        error: Option<&Error>,
     ) {
         if !self.enabled {
             return;
         }
         let request = session.req_header();
-        let status = session.response_written().map_or(0, |head| head.status.as_u16());
+        let status = respond::answered(session).map_or(0, |status| status.as_u16());
         let route = ctx.route.as_deref();
-        let cut = error.is_some() && status != 0;
         info!(
             target: ACCESS,
             request = %ctx.id,
             client.addr = connection.map(|c| tracing::field::display(c.client)),
             http.request.method = request.method.as_str(),
-            host = ctx.host.as_deref(),
+            host = super::context::host(request),
             path = request.uri.path(),
             http.response.status_code = status,
             bytes = session.body_bytes_sent(),
@@ -45,7 +42,7 @@ impl AccessLog {
             http.version = ?request.version,
             project = route.map(|r| tracing::field::display(&r.revision.project)),
             http.route = route.map(|r| &*r.pattern),
-            cut,
+            cut = ctx.cut,
             error = ctx.failure.as_deref(),
             "request"
         );

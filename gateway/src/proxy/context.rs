@@ -13,16 +13,16 @@ pub struct RequestContext {
     /// The span of this request, child of `parent` (W3C Trace Context §3.2.2.4).
     pub span: [u8; 8],
     pub started: Instant,
-    /// Normalised; `None` until a valid one was read.
-    pub host: Option<Box<str>>,
     pub route: Option<Arc<Route>>,
+    /// The answer was begun and could not be finished.
+    pub cut: bool,
     /// Why the answer is an error, for the log.
     pub failure: Option<String>,
 }
 
 impl RequestContext {
     pub(super) fn new((id, span): (RequestId, [u8; 8])) -> Self {
-        Self { id, span, started: Instant::now(), host: None, route: None, failure: None }
+        Self { id, span, started: Instant::now(), route: None, failure: None, cut: false }
     }
 }
 

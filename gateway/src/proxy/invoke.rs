@@ -8,29 +8,36 @@ mod upload;
 
 use bytes::Bytes;
 use futures::FutureExt;
-use headgate_executor::{Function, HttpInvocation, Invocation, RequestBody, ResponseBody};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header};
-use http_body::Body;
+use headgate_executor::{
+    Function, GuestBodyError, HttpInvocation, Invocation, InvokeError, RequestBody, ResponseBody,
+};
+use headgate_types::Chain;
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header,
+    response::Parts,
+};
+use http_body::{Body, Frame};
 use http_body_util::BodyExt;
 use pingora_error::{Error, ErrorType};
 use pingora_http::ResponseHeader;
 use pingora_proxy::Session;
 use tokio::time::{Instant, timeout_at};
+use tracing::info;
 
 use self::upload::Upload;
 use super::{RequestContext, respond, trace};
-use crate::policy::Policy;
+use crate::snapshot::Route;
 
 type Written = pingora_error::Result<()>;
 
 pub(super) async fn serve(
     session: &mut Session,
     ctx: &mut RequestContext,
+    route: &Route,
     function: &Function,
-    policy: &Policy,
     params: Vec<(Box<str>, String)>,
 ) -> Written {
-    let (mut upload, body) = Upload::begin(session, policy).await?;
+    let (mut upload, body) = Upload::begin(session, &route.policy).await?;
     let invocation = Invocation::Http(HttpInvocation {
         request: guest_request(session, ctx, body),
         secure: is_secure(session),
@@ -47,104 +54,134 @@ pub(super) async fn serve(
             }
         }
     };
-    match answer {
-        Ok(response) => {
-            let deadline = Instant::from_std(ctx.started + function.spec().limits.deadline);
-            download(session, ctx, response, &mut upload, deadline).await
+    let (parts, mut body) = match answer {
+        Ok(response) => response.into_parts(),
+        Err(error) => return respond::guest_failed(session, ctx, route, &error).await,
+    };
+    // Most answers are one chunk that is there already. One that has failed already can still be
+    // answered as a failure.
+    let first = match body.frame().now_or_never() {
+        Some(Some(Err(error))) => {
+            let error = InvokeError::from(error);
+            return respond::guest_failed(session, ctx, route, &error).await;
         }
-        Err(error) => respond::guest_failed(session, ctx, &error).await,
-    }
+        Some(Some(Ok(frame))) => First::Frame(frame),
+        Some(None) => First::End,
+        None => First::Pending,
+    };
+    let deadline = Instant::from_std(ctx.started + function.spec().limits.deadline);
+    let mut download = Download { session, ctx, body, deadline };
+    download.run(parts, first, &mut upload).await
 }
 
-/// Writes the response while the rest of the request is still read.
-///
-/// The function's `deadline` binds the client, too: while a write waits for him, the guest is not polled, so it
-/// cannot notice the deadline itself and would keep its instance for as long as he likes.
-async fn download(
-    session: &mut Session,
-    ctx: &mut RequestContext,
-    response: http::Response<ResponseBody>,
-    upload: &mut Upload,
-    deadline: Instant,
-) -> Written {
-    let (parts, mut body) = response.into_parts();
-    let mut head = respond::head(session, ctx, parts.status, parts.headers.len());
-    append_fields(&mut head, &parts.headers)?;
-    let bodiless = session.req_header().method == Method::HEAD
-        || matches!(parts.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    if bodiless {
-        session.write_response_header(head, true).await?;
-        return session.write_response_body(None, true).await;
-    }
-    // Most answers are one chunk that is there already: then its length is known, and head and body
-    // leave in one write instead of three.
-    let first = body.frame().now_or_never();
-    let whole = match &first {
-        Some(None) => Some(0),
-        Some(Some(Ok(frame))) if body.is_end_stream() => frame.data_ref().map(Bytes::len),
-        _ => None,
-    };
-    frame_body(session, &mut head, whole)?;
-    session.write_response_header(head, false).await?;
-    let done = match first {
-        Some(Some(Ok(frame))) if whole.is_some() => {
-            session.write_response_body(frame.into_data().ok(), true).await?;
-            true
-        }
-        Some(first) => write_frame(session, ctx, first, deadline).await?,
-        None => false,
-    };
-    if done {
-        return Ok(());
-    }
-    loop {
-        tokio::select! {
-            biased;
-            frame = body.frame() => if write_frame(session, ctx, frame, deadline).await? {
-                return Ok(());
-            },
-            moved = upload.advance(session) => moved?,
-        }
-    }
+/// What is there of a response's body when its head is.
+enum First {
+    Frame(Frame<Bytes>),
+    End,
+    Pending,
 }
 
-/// One frame of the response; true after the last.
-async fn write_frame(
-    session: &mut Session,
-    ctx: &mut RequestContext,
-    frame: Option<Result<http_body::Frame<Bytes>, headgate_executor::GuestBodyError>>,
+/// A response on its way to the client, while the rest of the request is still read.
+struct Download<'a> {
+    session: &'a mut Session,
+    ctx: &'a mut RequestContext,
+    body: ResponseBody,
+    /// The function's deadline binds the client, too: while a write waits for it, the guest is not
+    /// polled, so it cannot notice the deadline itself and would keep its instance for as long as the
+    /// client likes.
     deadline: Instant,
-) -> pingora_error::Result<bool> {
-    match frame {
-        Some(Ok(frame)) => match frame.into_data() {
-            Ok(data) => {
-                let write = session.write_response_body(Some(data), false);
-                match timeout_at(deadline, write).await {
-                    Ok(written) => written.map(|()| false),
-                    Err(_) => Err(Error::explain(
-                        ErrorType::WriteTimedout,
-                        "the client did not take the response within the function's time",
-                    )),
+}
+
+impl Download<'_> {
+    async fn run(&mut self, parts: Parts, first: First, upload: &mut Upload) -> Written {
+        let mut head = respond::head(self.session, self.ctx, parts.status, parts.headers.len());
+        append_fields(&mut head, &parts.headers)?;
+        if bodiless(self.session, parts.status) {
+            self.session.write_response_header(head, true).await?;
+            return self.session.write_response_body(None, true).await;
+        }
+        // If that is all, its length is known, and head and body leave in one write instead of three.
+        let whole = match &first {
+            First::End => Some(0),
+            First::Frame(frame) if self.body.is_end_stream() => frame.data_ref().map(Bytes::len),
+            First::Frame(_) | First::Pending => None,
+        };
+        frame_body(self.session, &mut head, whole)?;
+        self.session.write_response_header(head, false).await?;
+        match first {
+            First::Frame(frame) if whole.is_some() => {
+                return self.session.write_response_body(frame.into_data().ok(), true).await;
+            }
+            First::Frame(frame) => {
+                if self.write(Some(Ok(frame))).await? == Progress::Complete {
+                    return Ok(());
                 }
+            }
+            First::End => return self.session.write_response_body(None, true).await,
+            First::Pending => {}
+        }
+        loop {
+            tokio::select! {
+                biased;
+                frame = self.body.frame() => {
+                    if self.write(frame).await? == Progress::Complete {
+                        return Ok(());
+                    }
+                }
+                moved = upload.advance(self.session) => moved?,
+            }
+        }
+    }
+
+    async fn write(
+        &mut self,
+        frame: Option<Result<Frame<Bytes>, GuestBodyError>>,
+    ) -> pingora_error::Result<Progress> {
+        let frame = match frame {
+            Some(Ok(frame)) => frame,
+            None => {
+                self.session.write_response_body(None, true).await?;
+                return Ok(Progress::Complete);
+            }
+            Some(Err(error)) => {
+                let what = Chain(&error).to_string();
+                info!(request = %self.ctx.id, error = %what, "response cut");
+                self.ctx.failure = Some(what);
+                let why = "the guest's response ended early";
+                return Err(Error::explain(ErrorType::InternalError, why));
+            }
+        };
+        match frame.into_data() {
+            Ok(data) => {
+                let write = self.session.write_response_body(Some(data), false);
+                let Ok(written) = timeout_at(self.deadline, write).await else {
+                    let why = "the client did not take the response within the function's time";
+                    return Error::e_explain(ErrorType::WriteTimedout, why);
+                };
+                written.map(|()| Progress::More)
             }
             Err(frame) => match frame.into_trailers() {
                 // HTTP/1 trailers are dropped below us; on HTTP/2 they end the stream.
-                Ok(trailers) if session.is_http2() => session
-                    .downstream_session
-                    .write_response_trailers(trailers)
-                    .await
-                    .map(|()| true),
-                _ => Ok(false),
+                Ok(trailers) if self.session.is_http2() => {
+                    self.session.downstream_session.write_response_trailers(trailers).await?;
+                    Ok(Progress::Complete)
+                }
+                _ => Ok(Progress::More),
             },
-        },
-        None => session.write_response_body(None, true).await.map(|()| true),
-        Some(Err(error)) => {
-            let what = headgate_types::Chain(&error).to_string();
-            tracing::info!(request = %ctx.id, error = %what, "response cut");
-            ctx.failure = Some(what);
-            Err(Error::explain(ErrorType::InternalError, "the guest's response ended early"))
         }
     }
+}
+
+#[derive(PartialEq, Eq)]
+enum Progress {
+    More,
+    Complete,
+}
+
+/// RFC 9110 §6.4.1: such a response has no body, whatever its head says.
+fn bodiless(session: &Session, status: StatusCode) -> bool {
+    session.req_header().method == Method::HEAD
+        || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// The head a guest sees: what the client sent, less what concerns only the connection, plus what this
@@ -160,7 +197,7 @@ fn guest_request(
     fields.remove(header::EXPECT); // answered by `Upload`, so the guest has nothing to expect
     let id = HeaderValue::from_bytes(&ctx.id.to_hex()).expect("hex digits are a valid value");
     fields.insert(trace::REQUEST_ID, id);
-    let parent = HeaderValue::try_from(trace::traceparent(ctx)).expect("a valid field value");
+    let parent = HeaderValue::from_bytes(&trace::traceparent(ctx)).expect("a valid field value");
     fields.insert(trace::TRACEPARENT, parent);
     let scheme = if is_secure(session) { "https" } else { "http" };
     fields.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
@@ -177,32 +214,31 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 
 /// Fields for one connection only (RFC 9110 §7.6.1), and those that `Connection` names.
 fn strip_hop_by_hop(fields: &mut HeaderMap) {
-    if let Some(named) = fields.remove(header::CONNECTION) {
-        for name in named.to_str().unwrap_or_default().split(',') {
-            if let Ok(name) = HeaderName::try_from(name.trim()) {
-                fields.remove(name);
-            }
-        }
+    if fields.contains_key(header::CONNECTION) {
+        let named: Vec<HeaderName> = fields
+            .get_all(header::CONNECTION)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|names| names.split(','))
+            .filter_map(|name| HeaderName::try_from(name.trim()).ok())
+            .collect();
+        named.into_iter().for_each(|name| _ = fields.remove(name));
     }
-    for name in [header::TE, header::TRAILER, header::TRANSFER_ENCODING, header::UPGRADE] {
-        fields.remove(name);
-    }
-    fields.remove(KEEP_ALIVE);
-    fields.remove(PROXY_CONNECTION);
+    HOP_BY_HOP.iter().for_each(|name| _ = fields.remove(name));
 }
 
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+];
 
 fn append_fields(head: &mut ResponseHeader, fields: &HeaderMap) -> Written {
-    let about_the_connection = |name: &HeaderName| {
-        matches!(
-            *name,
-            header::CONNECTION | header::TRANSFER_ENCODING | header::UPGRADE | header::TE
-        ) || name == KEEP_ALIVE
-            || name == PROXY_CONNECTION
-    };
-    for (name, value) in fields.iter().filter(|(name, _)| !about_the_connection(name)) {
+    for (name, value) in fields.iter().filter(|(name, _)| !HOP_BY_HOP.contains(name)) {
         head.append_header(name, value)?;
     }
     Ok(())

@@ -4,6 +4,7 @@
 //! dev node, also sees the diagnostics of a revision that was refused.
 
 use bytes::Bytes;
+use headgate_edge::ConnectionInfo;
 use headgate_executor::{Fault, InvokeError};
 use headgate_types::Chain;
 use http::{HeaderValue, StatusCode, header};
@@ -13,7 +14,7 @@ use pingora_proxy::Session;
 use tracing::{debug, error, info};
 
 use super::{RequestContext, trace};
-use crate::{policy::Policy, status::StatusBoard};
+use crate::{policy::Policy, snapshot::Route, status::StatusBoard};
 
 mod page;
 
@@ -100,15 +101,24 @@ pub(super) async fn busy(session: &mut Session, ctx: &mut RequestContext) -> Wri
     say(session, ctx, StatusCode::SERVICE_UNAVAILABLE, text, &retry).await
 }
 
+/// What the client announced of its body; the edge has refused what is no number.
+pub(super) fn content_length(session: &Session) -> Option<u64> {
+    session.req_header().headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// The final status that was sent, if one was: `100 Continue` is no answer.
+pub(in crate::proxy) fn answered(session: &Session) -> Option<StatusCode> {
+    let head = session.response_written()?;
+    (!head.status.is_informational()).then_some(head.status)
+}
+
 /// Answers 413 to a body that is announced as too long. True if it was.
 pub(super) async fn refuse_body(
     session: &mut Session,
     ctx: &mut RequestContext,
     policy: &Policy,
 ) -> pingora_error::Result<bool> {
-    let announced = session.req_header().headers.get(header::CONTENT_LENGTH);
-    let length = announced.and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
-    if length.is_none_or(|length| length <= policy.max_body.as_bytes()) {
+    if content_length(session).is_none_or(|length| length <= policy.max_body.as_bytes()) {
         return Ok(false);
     }
     session.set_keepalive(None); // the rest of the body is not read
@@ -122,9 +132,10 @@ pub(super) async fn refuse_body(
 pub(super) async fn guest_failed(
     session: &mut Session,
     ctx: &mut RequestContext,
+    route: &Route,
     error: &InvokeError,
 ) -> Written {
-    note_guest_failure(ctx, error);
+    note_guest_failure(ctx, route, error);
     match error {
         InvokeError::Busy { retry_after } => {
             let seconds = HeaderValue::from(retry_after.as_secs().max(1));
@@ -148,10 +159,8 @@ pub(super) async fn guest_failed(
     }
 }
 
-fn note_guest_failure(ctx: &mut RequestContext, error: &InvokeError) {
-    let function = ctx.route.as_ref().map(|route| route.name.clone()).unwrap_or_default();
-    let project = ctx.route.as_ref().map(|route| route.revision.project.to_string());
-    let project = project.unwrap_or_default();
+fn note_guest_failure(ctx: &mut RequestContext, route: &Route, error: &InvokeError) {
+    let (project, function) = (&route.revision.project, &route.name);
     let (request, error_text) = (ctx.id, Chain(error).to_string());
     match error.fault() {
         Fault::Downstream => {
@@ -169,10 +178,17 @@ fn note_guest_failure(ctx: &mut RequestContext, error: &InvokeError) {
 
 /// Answers what `request_filter` failed with, if there is still somebody to answer and nothing was said.
 /// Returns the status for the log; 0 if the connection is gone or the answer was cut.
+///
+/// A cut answer resets the connection: where the end of the connection is the end of the body, closing
+/// it would make the part look like the whole (RFC 9112 §8).
 pub(super) async fn failure(session: &mut Session, ctx: &mut RequestContext, error: &Error) -> u16 {
     ctx.failure.get_or_insert_with(|| error.to_string());
     session.set_keepalive(None);
-    if session.response_written().is_some() {
+    if answered(session).is_some() {
+        ctx.cut = true;
+        if let Some(connection) = session.digest().and_then(ConnectionInfo::of_digest) {
+            connection.abort();
+        }
         return 0;
     }
     let status = match (error.etype(), error.esource()) {

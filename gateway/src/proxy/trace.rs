@@ -57,7 +57,10 @@ pub(super) fn begin(session: &Session, ctx: &mut RequestContext) {
 
 /// `00-<32 hex>-<16 hex>-<2 hex>`; later versions may append, version `ff` is invalid.
 fn parse_trace_id(field: &[u8]) -> Option<[u8; 16]> {
-    let shape = field.len() >= 55 && field[2] == b'-' && field[35] == b'-' && field[52] == b'-';
+    if field.len() < 55 {
+        return None;
+    }
+    let shape = field[2] == b'-' && field[35] == b'-' && field[52] == b'-';
     let version: [u8; 1] = hex(field.get(..2)?)?;
     let fits = match version[0] {
         0 => field.len() == 55,
@@ -91,9 +94,14 @@ fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
 }
 
 /// What the guest, or an upstream, is handed as its parent.
-pub(super) fn traceparent(ctx: &RequestContext) -> String {
-    let span = u64::from_be_bytes(ctx.span);
-    format!("00-{}-{span:016x}-01", ctx.id)
+pub(super) fn traceparent(ctx: &RequestContext) -> [u8; 55] {
+    let mut field = *b"00-00000000000000000000000000000000-0000000000000000-01";
+    field[3..35].copy_from_slice(&ctx.id.to_hex());
+    // Half of an id's digits are those of a span.
+    let mut span = [0; 16];
+    span[..8].copy_from_slice(&ctx.span);
+    field[36..52].copy_from_slice(&RequestId::from_bytes(span).to_hex()[..16]);
+    field
 }
 
 #[cfg(test)]
@@ -110,6 +118,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_handed_on_is_a_valid_traceparent() {
+        let ctx = RequestContext::new((RequestId::from_bytes([0xab; 16]), [0x0c; 8]));
+        let field = traceparent(&ctx);
+        assert_eq!(parse_trace_id(&field), Some([0xab; 16]));
+        assert!(field.ends_with(b"-0c0c0c0c0c0c0c0c-01"));
+    }
+
+    #[test]
     fn only_a_valid_traceparent_is_continued() {
         let valid = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         assert!(parse_trace_id(valid.as_bytes()).is_some());
@@ -122,6 +138,8 @@ mod tests {
             "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
             "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+            "01",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
         ] {
             assert_eq!(parse_trace_id(bad.as_bytes()), None, "{bad}");
         }

@@ -1,5 +1,6 @@
 //! A website's answer: the site's table says what, the blob cache has it.
 
+use bytes::Bytes;
 use headgate_routing::RequestPath;
 use headgate_website::{Body, Site, SiteAnswer, SiteRequest};
 use pingora_error::{Error, ErrorType};
@@ -47,7 +48,7 @@ pub(super) async fn serve(
                 Content::Whole(bytes) => {
                     let range = usize::try_from(range.start).unwrap_or(usize::MAX)
                         ..usize::try_from(range.end).unwrap_or(usize::MAX);
-                    session.write_response_body(Some(bytes.slice(range)), true).await
+                    write_all(session, bytes.slice(range)).await
                 }
                 Content::Stream(mut blob) => {
                     let mut at = range.start;
@@ -60,14 +61,33 @@ pub(super) async fn serve(
                             ));
                         }
                         at += chunk.len() as u64;
-                        session.write_response_body(Some(chunk), at == range.end).await?;
+                        write_pieces(session, chunk).await?;
                     }
-                    Ok(())
+                    session.write_response_body(None, true).await
                 }
             }
         }
     }
 }
+
+/// The end of a body, as one write where it fits into one.
+async fn write_all(session: &mut Session, mut bytes: Bytes) -> Written {
+    let tail = bytes.split_off(bytes.len().saturating_sub(PIECE));
+    write_pieces(session, bytes).await?;
+    session.write_response_body(Some(tail), true).await
+}
+
+/// In pieces, because a write's time limit is for each: a slow line must get one through in time.
+async fn write_pieces(session: &mut Session, mut bytes: Bytes) -> Written {
+    while !bytes.is_empty() {
+        let piece = bytes.split_to(bytes.len().min(PIECE));
+        session.write_response_body(Some(piece), false).await?;
+    }
+    Ok(())
+}
+
+/// At the minute a write may take, one kilobyte a second is enough.
+const PIECE: usize = 64 << 10;
 
 /// A blob that a served manifest names must be there: the store is damaged, and somebody must act.
 fn lost(error: impl std::error::Error + Send + Sync + 'static) -> Box<Error> {

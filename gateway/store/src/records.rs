@@ -117,6 +117,14 @@ impl Records {
         self.with(table::manifests)
     }
 
+    /// Every kept record of every branch, in no particular order.
+    ///
+    /// # Errors
+    /// As [`current`](Self::current).
+    pub fn all(&self) -> Result<Vec<RevisionRecord>, RecordsError> {
+        self.with(table::all)
+    }
+
     /// Forgets a project with all its branches, and with them its place in the order. Forgetting an
     /// unknown one is fine.
     ///

@@ -14,17 +14,22 @@ use tokio::{
 };
 use tracing::debug;
 
-use super::{EdgeStream, Io};
+use super::EdgeStream;
 use crate::{refusal::Refusal, waiter::poll_deadline};
 
 /// Read at once, on the stack: an idle connection owns no read buffer.
-const CHUNK: usize = 16 * 1024;
+pub(crate) const CHUNK: usize = 16 * 1024;
 
 impl EdgeStream {
-    /// Reads some more ahead; the number of bytes, zero at the end of the stream.
-    pub(crate) fn read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    /// Reads up to `most` bytes more ahead, but no more than [`CHUNK`]; their number, zero at the end
+    /// of the stream.
+    pub(crate) fn read_ahead(
+        &mut self,
+        cx: &mut Context<'_>,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
         let mut chunk = [const { MaybeUninit::<u8>::uninit() }; CHUNK];
-        let mut chunk = ReadBuf::uninit(&mut chunk);
+        let mut chunk = ReadBuf::uninit(&mut chunk[..most.min(CHUNK)]);
         ready!(self.io.poll_read(cx, &mut chunk))?;
         self.ahead.extend_from_slice(chunk.filled());
         Poll::Ready(Ok(chunk.filled().len()))
@@ -32,7 +37,21 @@ impl EdgeStream {
 
     fn read_wire(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = out.filled().len();
-        let read = self.io.poll_read(cx, out)?;
+        let read = match self.gate {
+            // pingora asks for no more than the body has left; this does not rely on it.
+            Some(left) if left < out.remaining() => {
+                let mut part = ReadBuf::new(out.initialize_unfilled_to(left));
+                let read = self.io.poll_read(cx, &mut part)?;
+                let bytes = part.filled().len();
+                out.advance(bytes);
+                read
+            }
+            _ => self.io.poll_read(cx, out)?,
+        };
+        let bytes = out.filled().len() - before;
+        if let Some(left) = &mut self.gate {
+            *left -= bytes;
+        }
         let Some(pace) = &mut self.pace else { return read.map(Ok) };
         match read {
             Poll::Pending => {
@@ -40,7 +59,6 @@ impl EdgeStream {
                 Poll::Pending
             }
             Poll::Ready(()) => {
-                let bytes = out.filled().len() - before;
                 if pace.received(bytes, &self.edge.limits, Instant::now) {
                     return Poll::Ready(Ok(()));
                 }
@@ -53,7 +71,7 @@ impl EdgeStream {
     fn read_shown(&mut self, out: &mut ReadBuf<'_>) {
         let shown = match self.gate {
             _ if self.head_left > 0 => self.head_left,
-            Some(left) => left,
+            Some(left) => left.min(self.ahead.len()),
             None => self.ahead.len(),
         };
         let take = shown.min(out.remaining());
@@ -62,6 +80,23 @@ impl EdgeStream {
         self.head_left = self.head_left.saturating_sub(take);
         if let Some(left) = &mut self.gate {
             *left = left.saturating_sub(take);
+        }
+    }
+
+    /// The request was shown whole. What comes belongs to the next one and stays here, up to the size
+    /// of a head; of the end of the stream pingora is told, because a handler may wait to see its
+    /// client leave.
+    fn read_beyond(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            let room = self.edge.limits.head_bytes.saturating_sub(self.ahead.len());
+            if room == 0 {
+                // The rest stays in the kernel. Nobody needs to be woken: the connection loop goes
+                // on when the answer is written.
+                return Poll::Pending;
+            }
+            if ready!(self.read_ahead(cx, room))? == 0 {
+                return Poll::Ready(Ok(()));
+            }
         }
     }
 
@@ -103,7 +138,7 @@ impl AsyncRead for EdgeStream {
     ) -> Poll<io::Result<()>> {
         let stream = self.get_mut();
         if stream.gate == Some(0) {
-            return Poll::Pending; // the connection loop opens it; nobody waits for this read
+            return stream.read_beyond(cx);
         }
         let before = out.filled().len();
         let pending = if stream.ahead.is_empty() {
@@ -119,15 +154,6 @@ impl AsyncRead for EdgeStream {
     }
 }
 
-impl Io {
-    fn poll_read(&mut self, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        match self {
-            Self::Plain(wire) => Pin::new(wire).poll_read(cx, out),
-            Self::Tls(tls) => Pin::new(&mut **tls).poll_read(cx, out),
-        }
-    }
-}
-
-fn refused(kind: io::ErrorKind, refusal: Refusal) -> io::Error {
+pub(super) fn refused(kind: io::ErrorKind, refusal: Refusal) -> io::Error {
     io::Error::new(kind, refusal.to_string())
 }

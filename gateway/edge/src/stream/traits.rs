@@ -15,6 +15,9 @@ use crate::defaults;
 #[async_trait]
 impl Shutdown for EdgeStream {
     async fn shutdown(&mut self) {
+        if self.is_cut() {
+            return;
+        }
         // A client that takes nothing must not hold us in a goodbye.
         let _ = timeout(defaults::GOODBYE, AsyncWriteExt::shutdown(self)).await;
     }

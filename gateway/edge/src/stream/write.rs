@@ -8,8 +8,10 @@ use std::{
 
 use bytes::Buf;
 use tokio::io::AsyncWrite;
+use tracing::debug;
 
-use super::{EdgeStream, Io};
+use super::{EdgeStream, read::refused};
+use crate::refusal::Refusal;
 
 /// Up to here writes gather until a flush: a head and a small body become one packet and one TLS
 /// record.
@@ -21,7 +23,8 @@ const SLICES: usize = 8;
 impl EdgeStream {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.gathered.is_empty() {
-            let written = ready!(self.io.poll_write(cx, &self.gathered))?;
+            let written = self.io.poll_write(cx, &self.gathered);
+            let written = ready!(self.timed(cx, written))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -29,6 +32,24 @@ impl EdgeStream {
         }
         self.gathered.clear();
         Poll::Ready(Ok(()))
+    }
+
+    /// Fails a write that waits when nothing has left for too long.
+    fn timed<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let waits = written.is_pending();
+        if !waits || !self.stall.expired(cx, self.info.sent(), self.edge.limits.write) {
+            return written;
+        }
+        if !self.stalled {
+            self.stalled = true;
+            self.edge.metrics.rejected(Refusal::WriteStall);
+            debug!(client.addr = %self.info.client, "cut a connection that takes nothing");
+        }
+        Poll::Ready(Err(refused(io::ErrorKind::TimedOut, Refusal::WriteStall)))
     }
 
     /// Notes that the first `count` bytes of `slices` were taken.
@@ -78,7 +99,8 @@ impl AsyncWrite for EdgeStream {
                 count += 1;
             }
             let first = usize::from(held == 0);
-            let written = ready!(stream.io.poll_write_vectored(cx, &out[first..count]))?;
+            let written = stream.io.poll_write_vectored(cx, &out[first..count]);
+            let written = ready!(stream.timed(cx, written))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
@@ -97,38 +119,14 @@ impl AsyncWrite for EdgeStream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let stream = self.get_mut();
         ready!(stream.poll_drain(cx))?;
-        match &mut stream.io {
-            Io::Plain(wire) => Pin::new(wire).poll_flush(cx),
-            Io::Tls(tls) => Pin::new(&mut **tls).poll_flush(cx),
-        }
+        let flushed = stream.io.poll_flush(cx);
+        stream.timed(cx, flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let stream = self.get_mut();
         ready!(stream.poll_drain(cx))?;
-        match &mut stream.io {
-            Io::Plain(wire) => Pin::new(wire).poll_shutdown(cx),
-            Io::Tls(tls) => Pin::new(&mut **tls).poll_shutdown(cx),
-        }
-    }
-}
-
-impl Io {
-    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(wire) => Pin::new(wire).poll_write(cx, bytes),
-            Self::Tls(tls) => Pin::new(&mut **tls).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_write_vectored(
-        &mut self,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self {
-            Self::Plain(wire) => Pin::new(wire).poll_write_vectored(cx, slices),
-            Self::Tls(tls) => Pin::new(&mut **tls).poll_write_vectored(cx, slices),
-        }
+        let shut = stream.io.poll_shutdown(cx);
+        stream.timed(cx, shut)
     }
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use headgate_edge::{ConnectionInfo, Limits, ShutdownWatch, h2_options};
 use pingora_core::{
+    Error, ErrorType,
     apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream},
     protocols::http::{ServerSession, v2::server::H2Options},
 };
@@ -53,6 +54,7 @@ impl App {
             "/idle" => {
                 // What the proxy does while it waits for an upstream: watch for the client's
                 // leaving.
+                while let Some(_part) = session.read_request_body().await? {}
                 self.held.add_permits(1);
                 let text_of = tokio::select! {
                     read = session.read_body_or_idle(true) => format!("disturbed by {read:?}"),
@@ -84,11 +86,30 @@ impl App {
                 }
                 session.write_response_body(Bytes::new(), true).await
             }
+            "/huge" => text(session, 200, "x".repeat(12_000_000)).await,
             "/large" => text(session, 200, "x".repeat(3_000_000)).await,
-            "/keep" => {
-                // Keeps the connection although the body was not read.
-                session.set_close_on_response_before_downstream_finish(false);
-                text(session, 200, "kept".to_owned()).await
+            "/full" => {
+                session.set_keepalive(None);
+                text(session, 413, "x".repeat(100_000)).await
+            }
+            "/failed" => {
+                text(session, 413, "x".repeat(100_000)).await?;
+                session.set_keepalive(None);
+                Err(Error::new(ErrorType::InternalError))
+            }
+            "/cut" => {
+                // Without a length, so that to HTTP/1.0 its end is the end of the connection.
+                session.write_response_header(Box::new(ResponseHeader::build(200, None)?)).await?;
+                session.write_response_body(Bytes::from_static(b"the first half"), false).await?;
+                if let Some(info) = session.digest().and_then(ConnectionInfo::of_digest) {
+                    info.abort();
+                }
+                Err(Error::new(ErrorType::InternalError))
+            }
+            "/endless" => {
+                session.write_response_header(Box::new(ResponseHeader::build(200, None)?)).await?;
+                self.held.add_permits(1);
+                std::future::pending().await
             }
             "/panic" => panic!("a handler's bug"),
             path => text(session, 200, format!("hello {path}")).await,
@@ -123,8 +144,7 @@ impl HttpServerApp for App {
             if session.response_written().is_none() {
                 let _ = session.respond_error(408).await;
             }
-            session.shutdown().await;
-            return None;
+            return None; // without a goodbye, as `HttpProxy` does
         }
         let settings = HttpPersistentSettings::for_session(&session);
         let stream = session.finish().await.ok()??;

@@ -83,6 +83,17 @@ async fn what_outlasts_the_deadline_is_cut_and_counted() {
 }
 
 #[tokio::test]
+async fn an_answer_that_the_deadline_cuts_does_not_look_whole() {
+    let node = node(Setup { drain: SHORT, ..Setup::default() });
+    let mut client = node.connect().await;
+    client.send("GET /endless HTTP/1.0\r\n\r\n").await;
+    reached(&node).await;
+    node.stop();
+    assert!(client.until_reset().await.starts_with("HTTP/1.1 200"));
+    assert_eq!(node.drained().await, Drained { cut: 1 });
+}
+
+#[tokio::test]
 async fn http_2_is_told_goaway_and_finishes_its_streams() {
     let node = node(Setup::default());
     let Client { io } = node.connect().await;

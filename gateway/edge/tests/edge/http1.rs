@@ -1,6 +1,11 @@
 //! HTTP/1 as clients speak it: old, odd, pipelined, large.
 
-use crate::node::{Client, Setup, node};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
+
+use crate::node::{Client, SHORT, Setup, node};
 
 const LAST: &str = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
 
@@ -81,6 +86,69 @@ async fn a_pipelined_request_does_not_disturb_the_one_before() {
     }
 }
 
+const BEFORE: [&str; 3] = [
+    "GET /idle HTTP/1.1\r\nHost: a\r\n\r\n",
+    "POST /idle HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n",
+    "POST /idle?body HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n12345",
+];
+
+/// Long enough for a packet to be seen.
+async fn seen<T: AsyncRead + AsyncWrite + Unpin>(client: &mut Client<T>) {
+    let more = timeout(SHORT, client.io.read_u8()).await;
+    assert!(more.is_err(), "answered too soon: {more:?}");
+}
+
+#[tokio::test]
+async fn a_request_pipelined_later_does_not_disturb_the_one_before() {
+    for before in BEFORE {
+        let node = node(Setup::default());
+        let mut client = node.connect().await;
+        client.send(before).await;
+        node.app.held.acquire().await.unwrap().forget();
+        for part in LAST.as_bytes().chunks(20) {
+            client.send(part).await;
+            seen(&mut client).await;
+        }
+        node.app.gate.add_permits(1);
+        let answers = client.rest().await;
+        assert!(answers.contains("undisturbed") && answers.ends_with("hello /"), "{answers}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_is_noticed_even_behind_a_pipelined_request() {
+    for after in ["", LAST] {
+        for before in BEFORE {
+            let node = node(Setup::default());
+            let mut client = node.connect().await;
+            client.send(before).await;
+            node.app.held.acquire().await.unwrap().forget();
+            client.send(after).await;
+            client.io.shutdown().await.unwrap();
+            let answer = client.rest().await;
+            assert!(answer.contains("disturbed by Err"), "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_pipelined_is_not_read_without_end() {
+    let node = node(Setup::default());
+    let mut client = node.connect().await;
+    client.send(BEFORE[0]).await;
+    node.app.held.acquire().await.unwrap().forget();
+    let requests = "GET /a HTTP/1.1\r\nHost: a\r\n\r\n".repeat(1000);
+    let mut sent = 0;
+    while let Ok(written) = timeout(SHORT, client.io.write(requests.as_bytes())).await {
+        sent += written.unwrap();
+        // Far above what the kernel holds for both sides.
+        assert!(sent < 64_000_000, "nothing holds the client back");
+    }
+    node.app.gate.add_permits(1);
+    let answer = client.until("hello /a").await;
+    assert!(answer.contains("undisturbed"), "{answer}");
+}
+
 #[tokio::test]
 async fn an_upgraded_connection_carries_bytes_both_ways() {
     let node = node(Setup::default());
@@ -116,10 +184,58 @@ async fn large_bodies_pass_both_ways() {
 async fn a_body_nobody_reads_is_never_taken_for_a_request() {
     let node = node(Setup::default());
     let mut client = node.connect().await;
-    client.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 48\r\n\r\n").await;
+    let length = LAST.len();
+    client.send(format!("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: {length}\r\n\r\n")).await;
     let answer = client.until("hello /x").await;
-    assert!(answer.contains("Connection: close"), "{answer}");
-    assert_eq!(client.exchange(LAST).await, "");
+    assert!(answer.contains("Connection: keep-alive"), "{answer}");
+    client.send(LAST).await;
+    let answers = client.exchange("GET /y HTTP/1.0\r\n\r\n").await;
+    assert_eq!(answers.matches("HTTP/1.1").count(), 1, "{answers}");
+    assert!(answers.ends_with("hello /y"), "{answers}");
+}
+
+#[tokio::test]
+async fn an_answer_before_the_end_of_an_upload_keeps_the_connection() {
+    let node = node(Setup::default());
+    let mut client = node.connect().await;
+    for _ in 0..2 {
+        client.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 3000000\r\n\r\n").await;
+        client.until("hello /x").await;
+        client.send(vec![b'x'; 3_000_000]).await;
+    }
+    assert!(client.exchange(LAST).await.ends_with("hello /"));
+}
+
+/// A client that writes its whole upload before it reads.
+async fn upload<T: AsyncRead + AsyncWrite + Unpin>(mut client: Client<T>, path: &str) {
+    client
+        .send(format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n"))
+        .await;
+    client.send(vec![b'x'; 5_000_000]).await;
+    let answer = client.rest().await;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 413"), "{head}");
+    assert_eq!(body.len(), 100_000);
+}
+
+#[tokio::test]
+async fn a_client_whose_upload_is_refused_reads_why() {
+    let node = node(Setup::default());
+    for path in ["/full", "/failed"] {
+        upload(node.connect().await, path).await;
+        upload(node.connect_tls("edge.test", b"http/1.1").await.unwrap(), path).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_was_cut_does_not_look_whole() {
+    let node = node(Setup::default());
+    let mut client = node.connect().await;
+    client.send("GET /cut HTTP/1.0\r\n\r\n").await;
+    assert!(client.until_reset().await.ends_with("the first half"));
+    let mut client = node.connect_tls("edge.test", b"http/1.1").await.unwrap();
+    client.send("GET /cut HTTP/1.0\r\n\r\n").await;
+    assert!(client.until_reset().await.ends_with("the first half"));
 }
 
 #[tokio::test]
@@ -139,7 +255,9 @@ async fn handlers_know_the_connection() {
 async fn a_panic_ends_its_connection_alone() {
     let node = node(Setup::default());
     let mut other = node.connect().await;
-    assert_eq!(node.connect().await.exchange("GET /panic HTTP/1.0\r\n\r\n").await, "");
+    let mut client = node.connect().await;
+    client.send("GET /panic HTTP/1.0\r\n\r\n").await;
+    assert_eq!(client.until_reset().await, "", "what was written is not the whole");
     node.counted("edge_connections_total{kind=\"plain\",result=\"panicked\"} 1").await;
     assert!(other.exchange(LAST).await.ends_with("hello /"));
 }

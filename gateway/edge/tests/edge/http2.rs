@@ -259,3 +259,23 @@ async fn streams_and_header_lists_are_bounded() {
     assert!(refused);
     assert_eq!(send.current_max_send_streams(), 2);
 }
+
+#[tokio::test]
+async fn a_client_that_asks_and_never_reads_is_cut() {
+    let node = node_with(|limits| limits.write = SHORT);
+    let mut client = node.connect().await;
+    // Windows so large that only the socket holds the answers back.
+    let window = (u32::MAX / 2).to_be_bytes();
+    let settings = [&[0, 4], &window[..]].concat();
+    let more = (u32::MAX / 2 - 65_535).to_be_bytes();
+    client.send([PREFACE, &frame(kind::SETTINGS, 0, 0, &settings)].concat()).await;
+    client.send(frame(kind::WINDOW_UPDATE, 0, 0, &more)).await;
+    let get_large = [&[0x82, 0x86, 0x04, 6], &b"/large"[..], &[0x01, 1, b'a']].concat();
+    for stream in 0..10 {
+        let flags = flag::END_HEADERS | flag::END_STREAM;
+        client.send(frame(kind::HEADERS, flags, 1 + 2 * stream, &get_large)).await;
+    }
+    node.counted("edge_connections_open{kind=\"plain\"} 0").await;
+    node.rejected("write_stall").await;
+    drop(client);
+}

@@ -1,8 +1,15 @@
 //! Each limit of a connection, with a test that fails without it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::node::{PATIENCE, SHORT, Setup, node, node_with};
+use socket2::SockRef;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite},
+    net::TcpSocket,
+    time::interval,
+};
+
+use crate::node::{Client, Node, PATIENCE, SHORT, Setup, node, node_with};
 
 const REQUEST: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
 
@@ -125,21 +132,72 @@ async fn a_dripping_body_is_cut() {
 async fn a_body_nobody_reads_is_not_waited_for() {
     let node = node_with(|limits| limits.body_discard = SHORT);
     let mut client = node.connect().await;
-    client.send("POST /keep HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n").await;
+    client.send("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n").await;
     let begun = Instant::now();
-    assert!(client.rest().await.ends_with("kept"));
+    assert!(client.rest().await.ends_with("hello /x"));
     assert!(begun.elapsed() < PATIENCE / 2);
 }
 
 #[tokio::test]
 async fn a_client_that_reads_nothing_is_cut() {
     let node = node_with(|limits| limits.write = SHORT);
-    let client = node.connect().await;
-    let mut client = client;
+    let mut client = node.connect().await;
     // More answers than the socket buffers of both sides hold.
     client.send("GET /large HTTP/1.1\r\nHost: a\r\n\r\n".repeat(10)).await;
     node.counted("edge_connections_open{kind=\"plain\"} 0").await;
+    node.rejected("write_stall").await;
     drop(client);
+}
+
+/// Answers so small that each leaves with its flush.
+async fn ask_and_never_read<T>(node: &Node, mut client: Client<T>, kind: &str)
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let open = |n: usize| format!("edge_connections_open{{kind=\"{kind}\"}} {n}");
+    node.counted(&open(1)).await;
+    let asking = tokio::spawn(async move {
+        while client.pour(REQUEST.repeat(1000)).await {}
+        client
+    });
+    node.counted(&open(0)).await;
+    node.rejected("write_stall").await;
+    drop(asking.await.unwrap());
+}
+
+#[tokio::test]
+async fn a_client_that_asks_and_never_reads_is_cut() {
+    let node = node_with(|limits| limits.write = SHORT);
+    ask_and_never_read(&node, node.connect().await, "plain").await;
+}
+
+#[tokio::test]
+async fn a_client_that_asks_over_tls_and_never_reads_is_cut() {
+    let node = node_with(|limits| limits.write = SHORT);
+    let client = node.connect_tls("edge.test", b"http/1.1").await.unwrap();
+    ask_and_never_read(&node, client, "tls").await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_slowly_is_not_cut() {
+    const LIMIT: Duration = Duration::from_secs(1);
+    let node = node_with(|limits| limits.write = LIMIT);
+    let socket = TcpSocket::new_v4().unwrap();
+    // What is not read stays at the node, in segments as on a network.
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    SockRef::from(&socket).set_tcp_mss(1400).unwrap();
+    let mut client = Client { io: socket.connect(node.plain).await.unwrap() };
+    client.send("GET /huge HTTP/1.0\r\n\r\n").await;
+    let (begun, mut read) = (Instant::now(), 0);
+    let mut pace = interval(SHORT / 5);
+    while begun.elapsed() < LIMIT * 3 {
+        pace.tick().await;
+        let part = client.io.read(&mut [0; 16 * 1024]).await.unwrap();
+        assert_ne!(part, 0, "cut after {read} bytes");
+        read += part;
+    }
+    let rest = client.until_closed().await;
+    assert!(read + rest.len() > 12_000_000, "{read} + {}", rest.len());
 }
 
 #[tokio::test]

@@ -80,12 +80,10 @@ pub(crate) fn node(setup: Setup) -> Node {
         .chain(tls.into_iter().map(listener(Transport::Tls(pick))))
         .collect();
     let mut registry = Registry::default();
-    let edge = Edge {
-        limits: setup.limits.clone(),
-        admission: Admission::new(setup.admission),
-        metrics: Metrics::register(&mut registry),
-        drain: setup.drain,
-    };
+    let mut edge = Edge::new(Metrics::register(&mut registry));
+    edge.limits = setup.limits.clone();
+    edge.admission = Admission::new(setup.admission);
+    edge.drain = setup.drain;
     let admission = Arc::clone(&edge.admission);
     let app = Arc::new(App::new(setup.limits));
     let (stop, watch) = watch::channel(false);
@@ -165,6 +163,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         // A reset after the answer is a close as well.
         let _ = read.await.expect("the connection ends");
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// All that comes until the other side resets the connection.
+    pub(crate) async fn until_reset(&mut self) -> String {
+        let mut bytes = Vec::new();
+        let read = timeout(PATIENCE, self.io.read_to_end(&mut bytes)).await.expect("ends");
+        let error = read.expect_err("a close says that the answer is whole");
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
+        String::from_utf8(bytes).unwrap()
+    }
+
+    /// All that comes until the other side closes in good order.
+    pub(crate) async fn until_closed(&mut self) -> String {
+        let mut bytes = Vec::new();
+        let read = timeout(PATIENCE, self.io.read_to_end(&mut bytes)).await.expect("ends");
+        read.expect("ends in good order");
+        String::from_utf8(bytes).unwrap()
     }
 
     /// Sends a last request and gives all that comes.

@@ -34,7 +34,7 @@ codes! {
          it. If the project needs it, rename it or change its permissions.";
     FILE_TOO_LARGE = "file-too-large":
         "A file is larger than anything of its kind needs to be. The limits protect the node: YAML \
-         files have at most 256 KiB, WebAssembly files 128 MiB, packed websites 512 MiB.";
+         files have at most 256 KiB, WebAssembly files 128 MiB, packed websites 128 MiB.";
     NOT_UTF8 = "not-utf8":
         "YAML files are UTF-8 text. This one holds bytes that are not, which happens when an editor \
          saves in another encoding, or when a file of another kind has a `.yaml` name.";
@@ -103,7 +103,8 @@ codes! {
         "A limit is zero. A function without time or memory could never answer.";
     CAPPED_LIMIT = "capped-limit":
         "A function asks for more than it can get: 4 GiB of memory, which is all that WebAssembly can \
-         address, and one hour of time. It gets the most there is.";
+         address, and one hour of time, or less of both where the node's configuration says so. It \
+         gets the most there is.";
     DEFAULT_LIMIT = "default-limit":
         "A function does not say how long it may run or how much memory it may use. It gets 30 seconds \
          and 128 MiB. Taubyte insists on both values; writing them also tells readers what to expect.";
@@ -167,8 +168,10 @@ codes! {
     UNKNOWN_EXPORT = "unknown-export":
         "`execution.call` names a function that the module does not export.";
     HOST_TAKEN = "host-taken":
-        "Another project on this node already answers under this host. The first accepted revision \
-         keeps it, so that nobody can take over a host by pushing.";
+        "Another project on this node already answers under this host, or under a pattern that \
+         overlaps with it: `*.example.com` is every name directly below `example.com`. The first \
+         accepted revision keeps it, so that nobody can take over a host by pushing. As soon as it \
+         is free, the revision is tried again.";
 }
 
 #[cfg(test)]

@@ -24,6 +24,10 @@ fn zwasm(content: &[u8]) -> Bytes {
     Encoder::new(BitOrder::Lsb, 8).encode(content).unwrap().into()
 }
 
+fn unpack(archive: Bytes, limits: SiteLimits) -> Result<Vec<SiteEntry>, UnpackError> {
+    site(archive, limits)?.collect()
+}
+
 fn names(entries: &[SiteEntry]) -> Vec<&str> {
     entries.iter().map(|entry| &*entry.path).collect()
 }
@@ -118,22 +122,22 @@ fn every_cut_of_an_archive_is_refused_without_a_panic() {
     let whole = zip(&[("main.wasm", WASM), ("b", b"c")]);
     for end in 0..whole.len() {
         assert!(wasm(whole.slice(..end), LIMIT).is_err());
-        assert!(site(whole.slice(..end), SiteLimits::default()).is_err());
+        assert!(unpack(whole.slice(..end), SiteLimits::default()).is_err());
     }
 }
 
 #[test]
-fn a_site_is_its_files_in_order() {
+fn a_site_is_its_files_in_the_order_of_the_archive() {
     let archive = zip(&[("index.html", b"<p>"), ("css/", b""), ("css/a.css", b"a")]);
-    let entries = site(archive, SiteLimits::default()).unwrap();
-    assert_eq!(names(&entries), ["css/a.css", "index.html"]);
-    assert_eq!(entries[1].content, "<p>");
+    let entries = unpack(archive, SiteLimits::default()).unwrap();
+    assert_eq!(names(&entries), ["index.html", "css/a.css"]);
+    assert_eq!(entries[0].content, "<p>");
 }
 
 #[test]
 fn names_that_lead_out_are_refused() {
     for name in ["../x", "/etc/passwd", "a/../../x", "a\\..\\x", "a//b", "./a", "a\u{7}"] {
-        let refused = site(zip(&[(name, b"x")]), SiteLimits::default()).unwrap_err();
+        let refused = unpack(zip(&[(name, b"x")]), SiteLimits::default()).unwrap_err();
         assert!(matches!(refused, UnpackError::UnsafeName { .. }), "{name}: {refused}");
     }
 }
@@ -143,16 +147,36 @@ fn a_link_in_an_archive_is_refused() {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     writer.add_symlink("index.html", "/etc/passwd", SimpleFileOptions::default()).unwrap();
     let archive = writer.finish().unwrap().into_inner();
-    let refused = site(archive.into(), SiteLimits::default()).unwrap_err();
+    let refused = unpack(archive.into(), SiteLimits::default()).unwrap_err();
     assert!(matches!(refused, UnpackError::UnsafeName { .. }), "{refused}");
 }
 
 #[test]
 fn count_size_and_total_of_a_site_are_limits() {
     let archive = zip(&[("a", b"1234"), ("b", b"1234"), ("c", b"1")]);
-    let check = |files, file, total| site(archive.clone(), SiteLimits { files, file, total });
+    let check = |files, file, total| unpack(archive.clone(), SiteLimits { files, file, total });
     assert!(check(3, 4, 9).is_ok());
     assert!(matches!(check(2, 4, 9), Err(UnpackError::TooManyFiles { limit: 2 })));
     assert!(matches!(check(3, 3, 9), Err(UnpackError::TooLarge { .. })));
     assert!(matches!(check(3, 4, 8), Err(UnpackError::TooLarge { .. })));
+}
+
+#[test]
+fn a_directory_without_end_is_not_read() {
+    let directory = Bytes::from(DIRECTORY_ENTRY.repeat(7));
+    let refused = |files| {
+        let limits = SiteLimits { files, file: 1, total: 1 };
+        unpack(directory.clone(), limits).unwrap_err()
+    };
+    assert!(matches!(refused(3), UnpackError::TooManyFiles { limit: 3 }));
+    assert!(matches!(refused(4), UnpackError::Archive(_)), "few enough to look at them");
+}
+
+#[test]
+fn entries_come_one_by_one_and_end_with_the_first_error() {
+    let archive = zip(&[("a", b"1234"), ("b", b"12345"), ("c", b"1")]);
+    let mut entries = site(archive, SiteLimits { files: 3, file: 4, total: 100 }).unwrap();
+    assert_eq!(&*entries.next().unwrap().unwrap().path, "a", "what comes before is not held back");
+    assert!(matches!(entries.next(), Some(Err(UnpackError::TooLarge { .. }))));
+    assert!(entries.next().is_none());
 }

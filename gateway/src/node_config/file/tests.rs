@@ -69,7 +69,7 @@ projects:
   - {name: docs, config: sites/docs}
   - {name: blog, config: 'git@git.example.com:ada/blog.git'}
   - {name: local, config: repository, branch: main}
-executor: {instances: 10, memory_limit: 64MiB, concurrency: 2, queue: 3}
+executor: {instances: 10, memory_limit: 64MiB, deadline_limit: 90s, concurrency: 2, queue: 3}
 limits: {max_connections: 100, per_address_connections: 5, per_address_rate: 6, request_body: 1MB}
 drain: 5s
 log: {format: json, level: warn, access: false}
@@ -97,6 +97,8 @@ store: {keep_revisions: 2}
     assert_eq!(config.projects[0].credentials.token_file, Some(root.join("token")));
     assert_eq!(config.projects[0].poll, Duration::from_secs(2));
     assert_eq!(config.executor.memory_limit, ByteSize::from_mib(64));
+    assert_eq!(config.executor.deadline_limit, Duration::from_secs(90));
+    assert_eq!(config.executor.project_instances, 5, "half of what there is");
     assert_eq!(config.limits.request_body, ByteSize::from_bytes(1_000_000));
     assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.store.keep_revisions.get(), 2);

@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use crate::policy::Policy;
+use crate::{policy::Policy, proxy::respond};
 
 /// One chunk in hand and one on the way.
 const CHUNKS: usize = 2;
@@ -30,12 +30,20 @@ const CHUNKS: usize = 2;
 const BODY_IDLE: Duration = Duration::from_secs(60);
 
 #[derive(Debug)]
-pub(super) enum Upload {
-    /// Still reading; `left` bytes may follow.
-    Reading { to_guest: mpsc::Sender<Result<Bytes, BodyError>>, left: u64, deadline: Instant },
+pub(super) struct Upload {
+    state: State,
+    /// Bytes that may still come.
+    left: u64,
+    /// Since when the client is waited for; `None` while it is the guest that keeps us waiting.
+    waiting: Option<Instant>,
+}
+
+#[derive(Debug)]
+enum State {
+    Reading(mpsc::Sender<Bytes>),
     /// The guest dropped its request. The rest is read and thrown away, because a client that is still
     /// sending may not look at the answer before it is through.
-    Discarding { left: u64, deadline: Instant },
+    Discarding,
     /// The body is complete. Only the client's leaving is of interest.
     Done,
 }
@@ -46,17 +54,17 @@ impl Upload {
         session: &mut Session,
         policy: &Policy,
     ) -> pingora_error::Result<(Self, RequestBody)> {
+        let left = policy.max_body.as_bytes();
         if session.is_body_empty() {
-            return Ok((Self::Done, RequestBody::empty()));
+            return Ok((Self { state: State::Done, left, waiting: None }, RequestBody::empty()));
         }
-        let length = content_length(session);
+        let length = respond::content_length(session);
         if expects_continue(session) {
             session.write_continue_response().await?;
         }
         let (to_guest, from_client) = mpsc::channel(CHUNKS);
-        let left = policy.max_body.as_bytes();
         let body = RequestBody::new(ChannelBody { from_client, length });
-        Ok((Self::Reading { to_guest, left, deadline: Instant::now() + BODY_IDLE }, body))
+        Ok((Self { state: State::Reading(to_guest), left, waiting: None }, body))
     }
 
     /// Moves one chunk, or waits until there is one. With the body complete it waits for the client to
@@ -65,74 +73,56 @@ impl Upload {
     /// May be dropped and called again at any await: a chunk is taken from the session only when there
     /// is room for it.
     pub(super) async fn advance(&mut self, session: &mut Session) -> pingora_error::Result<()> {
-        if let Self::Done = self {
-            session.downstream_session.read_body_or_idle(true).await?;
-            return Ok(());
+        match &self.state {
+            State::Done => {
+                let left = session.downstream_session.read_body_or_idle(true).await;
+                return left.map(|_| ()).map_err(|error| error.into_down());
+            }
+            // The permit is given back at once: this is the only sender, so the room stays.
+            State::Reading(to_guest) => {
+                if to_guest.reserve().await.is_err() {
+                    self.state = State::Discarding;
+                    return Ok(());
+                }
+            }
+            State::Discarding => {}
         }
-        if !self.has_room().await {
-            self.discard();
-            return Ok(());
-        }
-        let (Self::Reading { deadline, .. } | Self::Discarding { deadline, .. }) = self else {
-            return Ok(());
-        };
+        let deadline = *self.waiting.get_or_insert_with(Instant::now) + BODY_IDLE;
         let chunk = tokio::select! {
             biased;
-            chunk = session.downstream_session.read_request_body() => chunk?,
-            () = sleep_until(*deadline) => return stopped(
+            chunk = session.downstream_session.read_request_body() => {
+                chunk.map_err(|error| error.into_down())?
+            }
+            () = sleep_until(deadline) => return stopped(
                 StatusCode::REQUEST_TIMEOUT, "the client sends no more of its request",
             ),
         };
+        self.waiting = None;
         match chunk {
             Some(chunk) => self.take(chunk),
             None => {
-                *self = Self::Done;
+                self.state = State::Done;
                 Ok(())
             }
         }
     }
 
-    /// Waits until the guest can be handed a chunk. False if it will take none.
-    async fn has_room(&self) -> bool {
-        match self {
-            // The permit is given back at once: this is the only sender, so the room stays.
-            Self::Reading { to_guest, .. } => to_guest.reserve().await.is_ok(),
-            Self::Discarding { .. } | Self::Done => true,
-        }
-    }
-
     fn take(&mut self, chunk: Bytes) -> pingora_error::Result<()> {
-        let (Self::Reading { left, deadline, .. } | Self::Discarding { left, deadline }) = self
-        else {
-            return Ok(());
-        };
-        let Some(rest) = left.checked_sub(chunk.len() as u64) else {
+        let Some(left) = self.left.checked_sub(chunk.len() as u64) else {
             return stopped(StatusCode::PAYLOAD_TOO_LARGE, "the request's body is too long");
         };
-        (*left, *deadline) = (rest, Instant::now() + BODY_IDLE);
-        if let Self::Reading { to_guest, .. } = self
-            && to_guest.try_send(Ok(chunk)).is_err()
+        self.left = left;
+        if let State::Reading(to_guest) = &self.state
+            && to_guest.try_send(chunk).is_err()
         {
-            self.discard(); // there was room, so the guest has gone
+            self.state = State::Discarding; // there was room, so the guest has gone
         }
         Ok(())
-    }
-
-    /// Nobody wants the rest of the body.
-    pub(super) fn discard(&mut self) {
-        if let Self::Reading { left, deadline, .. } = self {
-            let (left, deadline) = (*left, *deadline);
-            *self = Self::Discarding { left, deadline };
-        }
     }
 }
 
 fn stopped<T>(status: StatusCode, why: &'static str) -> pingora_error::Result<T> {
     Error::e_explain(ErrorType::HTTPStatus(status.as_u16()), why)
-}
-
-fn content_length(session: &Session) -> Option<u64> {
-    session.req_header().headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// RFC 9110 §10.1.1: only HTTP/1.1 clients may be answered 100; h2 does it by itself.
@@ -147,7 +137,7 @@ fn expects_continue(session: &Session) -> bool {
 
 /// The guest's end of the channel.
 struct ChannelBody {
-    from_client: mpsc::Receiver<Result<Bytes, BodyError>>,
+    from_client: mpsc::Receiver<Bytes>,
     length: Option<u64>,
 }
 
@@ -160,7 +150,7 @@ impl Body for ChannelBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let received = self.get_mut().from_client.poll_recv(cx);
-        received.map(|chunk| chunk.map(|chunk| chunk.map(Frame::data)))
+        received.map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
     }
 
     fn size_hint(&self) -> http_body::SizeHint {

@@ -98,15 +98,19 @@ pub(super) fn history(
     range.rev().map(|entry| decode(project, branch, entry?.1.value())).collect()
 }
 
-pub(super) fn manifests(database: &Database) -> Result<HashSet<Digest>, RecordsError> {
+pub(super) fn all(database: &Database) -> Result<Vec<RevisionRecord>, RecordsError> {
     let table = database.begin_read()?.open_table(HISTORY)?;
-    let mut digests = HashSet::new();
+    let mut records = Vec::new();
     for entry in table.iter()? {
         let (key, json) = entry?;
         let (project, branch, _) = key.value();
-        digests.insert(decode(project, branch, json.value())?.manifest);
+        records.push(decode(project, branch, json.value())?);
     }
-    Ok(digests)
+    Ok(records)
+}
+
+pub(super) fn manifests(database: &Database) -> Result<HashSet<Digest>, RecordsError> {
+    Ok(all(database)?.into_iter().map(|record| record.manifest).collect())
 }
 
 pub(super) fn remove(database: &Database, project: &ProjectName) -> Result<(), RecordsError> {

@@ -1,0 +1,73 @@
+//! What a sweep may take, and when.
+
+use std::{fs::File, path::Path, time::SystemTime};
+
+use super::*;
+use crate::lab::{Lab, revision, site};
+
+fn sweeper(lab: &Lab) -> Sweeper {
+    Sweeper {
+        store: lab.store.clone(),
+        records: lab.records.clone(),
+        executor: lab.executor.clone(),
+        clock: lab.clock.clone(),
+        under_way: lab.under_way.clone(),
+    }
+}
+
+/// Stores a blob that nobody names, as old as it is told to be.
+fn orphan(lab: &Lab, text: &str, written: Timestamp) -> Digest {
+    let digest = lab.store.put(text.as_bytes()).unwrap();
+    set_modified(lab, digest, written.to_system_time());
+    digest
+}
+
+fn set_modified(lab: &Lab, digest: Digest, time: SystemTime) {
+    let path = find(&lab.folder.path().join("blobs"), &digest.to_string()).unwrap();
+    File::options().append(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+fn find(folder: &Path, name: &str) -> Option<std::path::PathBuf> {
+    std::fs::read_dir(folder).unwrap().flatten().find_map(|entry| {
+        let path = entry.path();
+        match path.is_dir() {
+            true => find(&path, name),
+            false => path.to_string_lossy().replace('/', "").ends_with(name).then_some(path),
+        }
+    })
+}
+
+#[tokio::test]
+async fn a_deploy_under_way_keeps_the_sweep_out() {
+    let lab = Lab::following(&["one"]);
+    let old = orphan(&lab, "old", lab.clock.now().before(GRACE * 2));
+    let deploying = lab.under_way.begin().await;
+    let other = deploying.clone();
+    drop(deploying);
+    assert!(sweeper(&lab).sweep().unwrap().is_none());
+    assert!(lab.store.contains(&old));
+    drop(other);
+    assert_eq!(sweeper(&lab).sweep().unwrap().unwrap().blobs, 1);
+    assert!(!lab.store.contains(&old));
+}
+
+#[tokio::test]
+async fn an_unreadable_manifest_keeps_only_what_it_might_name() {
+    let lab = Lab::following(&["one", "two"]);
+    lab.deploy(revision("one", "1"), site(&["one.org"], &[])).await;
+    let lost = lab.records.all().unwrap()[0].clone();
+    lab.clock.advance(GRACE * 5);
+    lab.deploy(revision("two", "1"), site(&["two.org"], &[])).await;
+    let before = orphan(&lab, "before", lost.accepted_at.before(GRACE * 2));
+    let after = orphan(&lab, "after", lost.accepted_at);
+    let manifest = lab.folder.path().join("blobs");
+    std::fs::remove_file(find(&manifest, &lost.manifest.to_string()).unwrap()).unwrap();
+
+    assert_eq!(sweeper(&lab).sweep().unwrap().unwrap().blobs, 1);
+    assert!(!lab.store.contains(&before), "it is older than anything the lost revision names");
+    assert!(lab.store.contains(&after), "the lost revision might name it");
+
+    lab.records.remove(&"one".parse().unwrap()).unwrap();
+    sweeper(&lab).sweep().unwrap().unwrap();
+    assert!(!lab.store.contains(&after));
+}

@@ -1,0 +1,83 @@
+//! What a follower tells and does when things change around it.
+
+use std::{path::Path, time::Duration};
+
+use headgate_types::Branch;
+
+use super::*;
+use crate::{
+    lab::{Events, Lab, eventually, revision, site, write},
+    log_hub::LogFilter,
+    node_config::{GitCredentials, Source},
+};
+
+fn project(name: &str, folder: &Path) -> FollowedProject {
+    FollowedProject {
+        name: name.parse().unwrap(),
+        source: Source::Folder(folder.to_owned()),
+        branch: Branch::new("main"),
+        poll: Duration::from_millis(100),
+        credentials: GitCredentials::default(),
+    }
+}
+
+fn source(project: &FollowedProject) -> WatchedSource {
+    WatchedSource::new(project, Path::new("/nowhere"), &Looks::default(), false)
+}
+
+fn put_on_the_board(shared: &Shared, project: &FollowedProject) {
+    shared.board.follow(&project.name, &project.branch, "folder".to_owned(), None);
+}
+
+fn latest(board: &StatusBoard) -> Latest {
+    board.all()[0].latest.clone()
+}
+
+#[tokio::test]
+async fn a_revision_refused_for_its_host_is_tried_again_when_the_host_is_free() {
+    let lab = Lab::following(&["one", "two"]);
+    lab.deploy(revision("one", "1"), site(&["*.x.org"], &[])).await;
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &site(&["a.x.org"], &[])).unwrap();
+    let two = project("two", folder.path());
+    let shared = lab.shared(Arc::new(Events::default()));
+    put_on_the_board(&shared, &two);
+    let stop = CancellationToken::new();
+    let following = follow(shared.clone(), two.clone(), None, source(&two), stop.clone());
+    let following = tokio::spawn(following);
+    eventually(|| matches!(latest(&shared.board), Latest::Refused { .. }).then_some(())).await;
+
+    lab.deploy(revision("one", "2"), site(&["*.y.org"], &[])).await;
+    eventually(|| lab.publisher().serving(&two.name, &two.branch)).await;
+    stop.cancel();
+    following.await.unwrap();
+    let lines = shared.logs.recent(&LogFilter::default());
+    let said: Vec<_> = lines.iter().map(|line| (line.stream, &*line.text)).collect();
+    assert!(said.iter().all(|(stream, _)| *stream == LogStream::Deploy), "{said:?}");
+    assert!(said[0].1.contains("refused: 1 error"), "{said:?}");
+    assert!(said.last().unwrap().1.contains("accepted; functions: 0, websites: 1"), "{said:?}");
+}
+
+#[tokio::test]
+async fn a_failure_that_is_over_leaves_the_board_as_it_was() {
+    let lab = Lab::following(&["one"]);
+    let folder = tempfile::tempdir().unwrap();
+    let one = project("one", folder.path());
+    let shared = lab.shared(Arc::new(Events::default()));
+    put_on_the_board(&shared, &one);
+    let (mut follower, mut source) =
+        (Follower::new(shared.clone(), one.clone(), None), source(&one));
+    let broken = Seen {
+        commit: Commit::new("1"),
+        tree: Arc::new(site(&["not a name"], &[])),
+        since: Instant::now(),
+    };
+    follower.step(Ok(Some(broken)), &mut source).await;
+    assert!(matches!(latest(&shared.board), Latest::Refused { .. }));
+    let panicked = tokio::spawn(async { panic!("as it was told to") }).await.unwrap_err();
+    follower.step(Err(SourceError::Panicked(panicked)), &mut source).await;
+    assert!(matches!(latest(&shared.board), Latest::Failed { .. }));
+    follower.step(Ok(None), &mut source).await;
+    let Latest::Refused { commit, .. } = latest(&shared.board) else { panic!("not restored") };
+    assert_eq!(commit, Commit::new("1"));
+}
