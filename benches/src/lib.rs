@@ -3,7 +3,8 @@
 //! The figure is CPU time per operation of the *server's* process, not requests per second: it says
 //! what a machine is worth, and it suffers least from what else the machine does. Contenders take turns
 //! (ours, theirs, ours, theirs …), and of all turns the median is shown, the least beside it. Server and
-//! client are kept on cores of their own; everything happens on loopback.
+//! client are kept on cores of their own; everything happens on loopback. A turn during which others
+//! wanted these cores is taken again, and if that does not help, the table says so.
 //!
 //! ```text
 //! main ── rows/* ──┬── Gateway   the real binary on a generated Project
@@ -28,6 +29,7 @@ pub mod looping;
 pub mod machine;
 pub mod measure;
 pub mod peer;
+pub mod pressure;
 pub mod project;
 pub mod report;
 pub mod rows;

@@ -70,7 +70,12 @@ fn main() -> anyhow::Result<ExitCode> {
 
 /// A row that fails is a line too: the others are still worth having.
 fn lines_of(row: &Row, bench: &Bench) -> Vec<Line> {
-    let lines = (row.run)(bench).unwrap_or_else(|error| vec![Line::failed(row.name, &error)]);
+    let mut lines = (row.run)(bench).unwrap_or_else(|error| vec![Line::failed(row.name, &error)]);
+    let disturbed = bench.take_disturbed();
+    if disturbed > 0 {
+        let note = format!("others wanted the cores during {disturbed} turns of this row");
+        lines = lines.into_iter().map(|line| line.note(note.clone())).collect();
+    }
     match bench.quick || cfg!(debug_assertions) {
         true => lines.into_iter().map(Line::not_judged).collect(),
         false => lines,

@@ -108,6 +108,11 @@ impl Gateway {
         let mut registry = Registry::with_prefix("headgate");
         let metrics = Metrics::register(&mut registry);
 
+        // Before admission counts descriptors. With fewer of them a node serves all the same.
+        if let Err(error) = headgate_edge::raise_descriptor_limit() {
+            tracing::warn!(%error, "the limit of open files stays as it is");
+        }
+
         // Addresses first: a port in use is the most common mistake and the cheapest to find.
         let (listeners, bound) = bind(&config)?;
 

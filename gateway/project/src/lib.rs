@@ -1,7 +1,7 @@
 //! Projects: from the files of one revision to a checked [`Project`], and to good advice if there is
 //! none.
 //!
-//! [`load`] reads Taubyte's layout from any [`tree::Tree`] and reports every problem at once, each with
+//! [`load()`] reads Taubyte's layout from any [`tree::Tree`] and reports every problem at once, each with
 //! file, line, column, excerpt and hint. It names artefacts and sites but does not read them;
 //! [`unpack`] does, within limits. Nothing here compiles guests, knows other projects, or serves.
 //!

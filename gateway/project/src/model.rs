@@ -1,6 +1,6 @@
 //! A valid project: no doubts, no options that are required, every name resolved.
 //!
-//! Only [`crate::load`] makes one, so whoever holds a [`Project`] need not check it again. Artefacts
+//! Only [`crate::load()`] makes one, so whoever holds a [`Project`] need not check it again. Artefacts
 //! and sites are named, not read: their bytes stay in the tree.
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};

@@ -37,7 +37,7 @@ impl SiteTable {
     }
 }
 
-/// One file: what [`crate::prepare`] found, with its bytes replaced by their names.
+/// One file: what [`crate::prepare()`] found, with its bytes replaced by their names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SiteFile {
     pub digest: Digest,
