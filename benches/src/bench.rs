@@ -221,6 +221,7 @@ mod tests {
             quick: true,
             cores: None,
             scratch: TempDir::new().unwrap(),
+            disturbed: AtomicUsize::new(0),
         };
         let order = std::cell::RefCell::new(String::new());
         let mut contenders = ["a", "b"].map(|name| {

@@ -202,8 +202,10 @@ pub fn print(lines: &[Line]) -> io::Result<()> {
         }
         writeln!(out)?;
     }
-    for line in lines.iter().filter(|line| !line.note.is_empty()) {
-        writeln!(out, "- {}: {}", line.name, line.note)?;
+    for group in lines.chunk_by(|a, b| a.note == b.note).filter(|group| !group[0].note.is_empty()) {
+        let mut names: Vec<&str> = group.iter().map(|line| &*line.name).collect();
+        names.dedup();
+        writeln!(out, "- {}: {}", names.join(" · "), group[0].note)?;
     }
     out.flush()
 }

@@ -6,14 +6,15 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|files: (&[u8], &[u8], &[u8], &[u8])| {
     let (config, domain, function, website) = files;
-    let tree = MemoryTree::new([
+    let files = [
         ("config.yaml", config),
         ("domains/shop.yaml", domain),
         ("functions/hello.yaml", function),
         ("functions/hello.wasm", b"\0asm\x01\0\0\0"),
         ("websites/main.yaml", website),
         ("websites/main/index.html", b"<p>"),
-    ]);
+    ];
+    let tree = MemoryTree::new(files.map(|(path, bytes)| (path, bytes.to_vec())));
     let loaded = load(&tree, &LoadOptions::default());
     assert_eq!(loaded.project.is_none(), loaded.diagnostics.has_errors());
     let _ = loaded.diagnostics.render_human(false);
