@@ -33,8 +33,8 @@ use crate::{
     status::StatusBoard,
 };
 
-/// One write that takes longer than this waits for a client that reads nothing: answers leave in pieces
-/// that even a slow line takes in seconds.
+/// A write to an HTTP/2 stream that takes longer waits for a client that opens no window: answers leave in
+/// pieces that even a slow line takes in seconds.
 const WRITE: Duration = Duration::from_secs(60);
 
 /// Answers requests from the current snapshot.
@@ -75,8 +75,10 @@ impl Proxy {
         ctx: &mut RequestContext,
     ) -> pingora_error::Result<()> {
         trace::begin(session, ctx);
-        // On HTTP/1 the edge set it; HTTP/2 streams have none of their own.
-        session.set_write_timeout(Some(WRITE));
+        if session.is_http2() {
+            // A connection that stalls is the edge's affair; a stream that does, of one that moves, is ours.
+            session.set_write_timeout(Some(WRITE));
+        }
         match self.resolve(session) {
             Resolved::Route { route, params, rest } => {
                 let answered = self.serve(session, ctx, &route, params, &rest).await;

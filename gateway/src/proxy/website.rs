@@ -72,13 +72,19 @@ pub(super) async fn serve(
 
 /// The end of a body, as one write where it fits into one.
 async fn write_all(session: &mut Session, mut bytes: Bytes) -> Written {
+    if !session.is_http2() {
+        return session.write_response_body(Some(bytes), true).await;
+    }
     let tail = bytes.split_off(bytes.len().saturating_sub(PIECE));
     write_pieces(session, bytes).await?;
     session.write_response_body(Some(tail), true).await
 }
 
-/// In pieces, because a write's time limit is for each: a slow line must get one through in time.
+/// In pieces on HTTP/2, where a write has a time limit: a slow line must get each through in time.
 async fn write_pieces(session: &mut Session, mut bytes: Bytes) -> Written {
+    if !session.is_http2() {
+        return session.write_response_body(Some(bytes), false).await;
+    }
     while !bytes.is_empty() {
         let piece = bytes.split_to(bytes.len().min(PIECE));
         session.write_response_body(Some(piece), false).await?;
