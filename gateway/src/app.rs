@@ -13,7 +13,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     os::unix::fs::DirBuilderExt,
     path::Path,
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
 
@@ -24,11 +24,7 @@ use headgate_edge::{
 use headgate_executor::{Executor, FunctionLimits};
 use headgate_store::{BlobStore, Records};
 use headgate_types::{Clock, SystemClock};
-use pingora_core::{
-    apps::{HttpServerApp, HttpServerOptions},
-    server::configuration::ServerConf,
-};
-use pingora_proxy::HttpProxy;
+use pingora_core::apps::{HttpServerApp, HttpServerOptions};
 use prometheus_client::registry::Registry;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -62,7 +58,7 @@ pub struct Gateway {
     listeners: Vec<Listener>,
     bound: Bound,
     edge: Arc<Edge>,
-    proxy: HttpProxy<Proxy>,
+    proxy: Proxy,
     admin: AdminListener,
     admin_state: AdminState,
     followers: Followers,
@@ -188,6 +184,9 @@ impl Gateway {
             access: AccessLog::new(config.log.access),
             metrics,
             board: config.aids.error_page.then(|| board.clone()),
+            server_options: server_options(&edge),
+            h2_options: h2_options(&edge.limits),
+            draining: AtomicBool::new(false),
         };
         let admin_state = AdminState {
             board,
@@ -197,7 +196,7 @@ impl Gateway {
             readiness: Arc::new(Readiness::default()),
         };
         Ok(Self {
-            proxy: http_proxy(proxy, &edge, config.workers.get()),
+            proxy,
             listeners: listeners
                 .into_iter()
                 .map(|(socket, secure)| Listener {
@@ -380,15 +379,10 @@ fn edge(config: &NodeConfig, metrics: Arc<headgate_edge::Metrics>) -> Edge {
     edge
 }
 
-/// pingora under our own accept loop: no server, no services of its own, one runtime for everything.
-fn http_proxy(proxy: Proxy, edge: &Edge, threads: usize) -> HttpProxy<Proxy> {
-    let conf = Arc::new(ServerConf { threads, ..ServerConf::default() });
-    let mut http = HttpProxy::new(proxy, conf);
-    http.handle_init_modules();
+/// How pingora is to run the proxy's connections.
+fn server_options(edge: &Edge) -> HttpServerOptions {
     let mut options = HttpServerOptions::default();
     // Also ends HTTP/2 connections that stall inside a header block.
     options.h2_idle_timeout = Some(edge.limits.idle);
-    http.server_options = Some(options);
-    http.h2_options = Some(h2_options(&edge.limits));
-    http
+    options
 }

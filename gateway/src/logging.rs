@@ -28,11 +28,10 @@ use crate::node_config::{LogConfig, LogFormat};
 pub const ACCESS: &str = "headgate::access";
 
 /// Libraries that say much and mean little. A directive of the user's for the same target wins.
-const QUIET: [&str; 9] = [
+const QUIET: [&str; 8] = [
     // It reports every HTTP/2 client that leaves as an error.
     "pingora_core::apps=off",
     "pingora_core=warn",
-    "pingora_proxy=warn",
     "h2=warn",
     "hyper=warn",
     "rustls=warn",

@@ -1,12 +1,17 @@
-//! `Proxy`: the one `ProxyHttp` behind every listener.
+//! `Proxy`: the one HTTP application behind every listener.
 //!
 //! ```text
 //! request ─► host, path, method ─► Snapshot::find ─► Policy ─┬─► invoke    a function answers
 //!                                                             └─► website   a file answers
 //! ```
 //!
-//! In-process answers are given in `request_filter`. Everything before an answer touches memory only.
-//! Whose fault an error is decides its status and its log level, in `respond`.
+//! It stands on pingora's sessions, not on its `HttpProxy`: what is answered in this process needs no
+//! upstream, no cache phases and no filter modules, and paid for all of them. A route that does proxy can
+//! still go there: `HttpProxy::process_new_http` takes a session whose head was read if the head is put
+//! back first (`set_pipelined_prefix(session.to_h1_raw())`; on HTTP/2 nothing need be put back).
+//!
+//! Everything before an answer touches memory only. Whose fault an error is decides its status and its log
+//! level, in `respond`.
 
 mod access_log;
 mod context;
@@ -15,15 +20,28 @@ mod respond;
 mod trace;
 mod website;
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures::FutureExt;
 use headgate_edge::{ConnectionInfo, defaults::URI_BYTES};
 use headgate_routing::{Found, RequestHost, RequestPath};
-use pingora_core::upstreams::peer::HttpPeer;
+use http::{Method, StatusCode};
+use pingora_core::{
+    apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream},
+    protocols::http::{ServerSession, v2::server::H2Options},
+    server::ShutdownWatch,
+};
 use pingora_error::{Error, ErrorType};
-use pingora_proxy::{FailToProxy, ProxyHttp, Session};
+use tracing::debug;
 
 pub use self::{access_log::AccessLog, context::RequestContext, trace::RequestIds};
 use crate::{
@@ -38,7 +56,6 @@ use crate::{
 const WRITE: Duration = Duration::from_secs(60);
 
 /// Answers requests from the current snapshot.
-#[derive(Debug)]
 pub struct Proxy {
     pub(crate) snapshot: Arc<SnapshotCell>,
     pub(crate) blobs: Arc<BlobCache>,
@@ -47,6 +64,10 @@ pub struct Proxy {
     pub(crate) metrics: Arc<Metrics>,
     /// What the error pages may tell a developer; `None` on a real node, whose visitors are strangers.
     pub(crate) board: Option<Arc<StatusBoard>>,
+    pub(crate) server_options: HttpServerOptions,
+    pub(crate) h2_options: H2Options,
+    /// The node shuts down: connections end with the answer under way.
+    pub(crate) draining: AtomicBool,
 }
 
 /// What a request asks for, resolved. Holds no borrow of the snapshot, which may be replaced meanwhile.
@@ -54,7 +75,8 @@ enum Resolved {
     Route {
         route: Arc<Route>,
         params: Vec<(Box<str>, String)>,
-        rest: Box<str>,
+        /// Length of what lies below the route's prefix, in bytes at the end of the resolved path.
+        below: usize,
     },
     MethodNotAllowed {
         allow: String,
@@ -66,13 +88,15 @@ enum Resolved {
     UriTooLong,
     /// The target cannot be a path or the host cannot be a host.
     BadRequest(&'static str),
+    /// `CONNECT`: what follows its head would be no HTTP.
+    Tunnel,
 }
 
 impl Proxy {
     async fn answer(
         &self,
-        session: &mut Session,
-        ctx: &mut RequestContext,
+        session: &mut ServerSession,
+        ctx: &mut RequestContext<'_>,
     ) -> pingora_error::Result<()> {
         trace::begin(session, ctx);
         if session.is_http2() {
@@ -80,8 +104,8 @@ impl Proxy {
             session.set_write_timeout(Some(WRITE));
         }
         match self.resolve(session) {
-            Resolved::Route { route, params, rest } => {
-                let answered = self.serve(session, ctx, &route, params, &rest).await;
+            Resolved::Route { route, params, below } => {
+                let answered = self.serve(session, ctx, &route, params, below).await;
                 ctx.route = Some(route);
                 answered
             }
@@ -94,16 +118,17 @@ impl Proxy {
             }
             Resolved::UriTooLong => respond::uri_too_long(session, ctx).await,
             Resolved::BadRequest(why) => respond::bad_request(session, ctx, why).await,
+            Resolved::Tunnel => respond::no_tunnel(session, ctx).await,
         }
     }
 
     async fn serve(
         &self,
-        session: &mut Session,
-        ctx: &mut RequestContext,
+        session: &mut ServerSession,
+        ctx: &mut RequestContext<'_>,
         route: &Route,
         params: Vec<(Box<str>, String)>,
-        rest: &str,
+        below: usize,
     ) -> pingora_error::Result<()> {
         let Some(_place) = route.policy.enter() else {
             return respond::busy(session, ctx).await;
@@ -115,12 +140,15 @@ impl Proxy {
             Target::Function(function) => {
                 invoke::serve(session, ctx, route, function, params).await
             }
-            Target::Website(site) => website::serve(session, ctx, site, rest, &self.blobs).await,
+            Target::Website(site) => website::serve(session, ctx, site, below, &self.blobs).await,
         }
     }
 
-    fn resolve(&self, session: &Session) -> Resolved {
+    fn resolve(&self, session: &ServerSession) -> Resolved {
         let request = session.req_header();
+        if request.method == Method::CONNECT {
+            return Resolved::Tunnel;
+        }
         if request.uri.path_and_query().is_some_and(|target| target.as_str().len() > URI_BYTES) {
             return Resolved::UriTooLong;
         }
@@ -142,8 +170,8 @@ impl Proxy {
         match found {
             Found::Route { target, params, rest, .. } => Resolved::Route {
                 route: target.clone(),
+                below: rest.len(),
                 params: params.iter().map(|p| (p.name.into(), p.value().into_owned())).collect(),
-                rest: rest.into(),
             },
             Found::MethodNotAllowed { allow } => {
                 Resolved::MethodNotAllowed { allow: allow.to_string() }
@@ -152,51 +180,9 @@ impl Proxy {
             Found::UnknownHost => Resolved::UnknownHost,
         }
     }
-}
 
-#[async_trait]
-impl ProxyHttp for Proxy {
-    type CTX = RequestContext;
-
-    fn new_ctx(&self) -> RequestContext {
-        RequestContext::new(self.ids.next())
-    }
-
-    async fn request_filter(
-        &self,
-        session: &mut Session,
-        ctx: &mut RequestContext,
-    ) -> pingora_error::Result<bool> {
-        let answer = AssertUnwindSafe(self.answer(session, ctx));
-        match answer.catch_unwind().await {
-            Ok(answered) => answered.map(|()| true),
-            // The panic's own message is in the log. What it left half done is this request's alone.
-            Err(_) => Err(Error::explain(ErrorType::InternalError, "answering panicked")),
-        }
-    }
-
-    /// Never reached: `request_filter` answers every request itself as long as no route proxies.
-    async fn upstream_peer(
-        &self,
-        _: &mut Session,
-        _: &mut RequestContext,
-    ) -> pingora_error::Result<Box<HttpPeer>> {
-        Err(Error::explain(ErrorType::InternalError, "no route has an upstream"))
-    }
-
-    /// An error after the head was sent cuts the connection or stream, so that no client takes the part
-    /// for the whole. Before that it gets an answer.
-    async fn fail_to_proxy(
-        &self,
-        session: &mut Session,
-        error: &Error,
-        ctx: &mut RequestContext,
-    ) -> FailToProxy {
-        let error_code = respond::failure(session, ctx, error).await;
-        FailToProxy { error_code, can_reuse_downstream: false }
-    }
-
-    async fn logging(&self, session: &mut Session, _: Option<&Error>, ctx: &mut RequestContext) {
+    /// Counts a request that was dealt with, and logs it.
+    fn note(&self, session: &ServerSession, ctx: &RequestContext<'_>) {
         let kind = match ctx.route.as_ref().map(|route| &route.target) {
             Some(Target::Function(_)) => RequestKind::Function,
             Some(Target::Website(_)) => RequestKind::Website,
@@ -208,9 +194,70 @@ impl ProxyHttp for Proxy {
         let connection = session.digest().and_then(ConnectionInfo::of_digest);
         self.access.write(session, ctx, connection.map(AsRef::as_ref));
     }
+}
 
-    /// `fail_to_proxy` has said what there is to say, at the level its owner deserves.
-    fn suppress_error_log(&self, _: &Session, _: &RequestContext, _: &Error) -> bool {
-        true
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Proxy").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl HttpServerApp for Proxy {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        mut session: ServerSession,
+        _: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        if !read_head(&mut session).await {
+            return None;
+        }
+        let mut ctx = RequestContext::new(self.ids.next(), &self.draining);
+        let answer = AssertUnwindSafe(self.answer(&mut session, &mut ctx));
+        let answered = answer.catch_unwind().await.unwrap_or_else(|_| {
+            // The panic's own message is in the log. What it left half done is this request's alone.
+            Err(Error::explain(ErrorType::InternalError, "answering panicked"))
+        });
+        if let Err(error) = &answered {
+            // After the head was sent it cuts the connection or stream, so that no client takes the part
+            // for the whole. Before that there is still an answer to give.
+            respond::failure(&mut session, &mut ctx, error).await;
+        }
+        self.note(&session, &ctx);
+        if answered.is_err() {
+            return None;
+        }
+        let settings = HttpPersistentSettings::for_session(&session);
+        let stream = session.finish().await.ok()??;
+        Some(ReusedHttpStream::from_reusable_stream(stream, settings))
+    }
+
+    /// From now on answers say that their connection closes.
+    async fn http_cleanup(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        Some(&self.server_options)
+    }
+
+    fn h2_options(&self) -> Option<H2Options> {
+        Some(self.h2_options.clone())
+    }
+}
+
+/// Waits for the request's head; false if there is none to answer.
+async fn read_head(session: &mut ServerSession) -> bool {
+    match session.read_request().await {
+        Ok(read) => read,
+        Err(error) => {
+            debug!(%error, "no valid head");
+            if *error.etype() == ErrorType::InvalidHTTPHeader {
+                // Whoever sent it may be gone already.
+                let _ = session.respond_error(StatusCode::BAD_REQUEST.as_u16()).await;
+            }
+            session.shutdown().await;
+            false
+        }
     }
 }

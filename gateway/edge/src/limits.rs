@@ -68,7 +68,7 @@ pub struct H2Limits {
 
 /// The part of the limits that the `h2` crate enforces itself.
 ///
-/// The caller sets it on its pingora application (`HttpProxy::h2_options`).
+/// The caller sets it on its pingora application (`HttpServerApp::h2_options`).
 pub fn h2_options(limits: &Limits) -> H2Options {
     let h2 = &limits.h2;
     let mut options = default_h2_options();

@@ -1,7 +1,7 @@
 //! The access log: one line a request, a target of its own, JSON or readable as the whole log is.
 
 use headgate_edge::ConnectionInfo;
-use pingora_proxy::Session;
+use pingora_core::protocols::http::ServerSession;
 use tracing::info;
 
 use super::{RequestContext, respond};
@@ -19,8 +19,8 @@ impl AccessLog {
 
     pub(super) fn write(
         self,
-        session: &Session,
-        ctx: &RequestContext,
+        session: &ServerSession,
+        ctx: &RequestContext<'_>,
         connection: Option<&ConnectionInfo>,
     ) {
         if !self.enabled {

@@ -1,6 +1,10 @@
 //! `RequestContext`: what is known of one request beside its head; and what its head says it is for.
 
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::AtomicBool},
+    time::Instant,
+};
 
 use headgate_types::RequestId;
 use pingora_http::RequestHeader;
@@ -8,7 +12,7 @@ use pingora_http::RequestHeader;
 use crate::snapshot::Route;
 
 #[derive(Debug)]
-pub struct RequestContext {
+pub struct RequestContext<'p> {
     pub id: RequestId,
     /// The span of this request, child of `parent` (W3C Trace Context §3.2.2.4).
     pub span: [u8; 8],
@@ -18,11 +22,13 @@ pub struct RequestContext {
     pub cut: bool,
     /// Why the answer is an error, for the log.
     pub failure: Option<String>,
+    /// The node shuts down.
+    pub draining: &'p AtomicBool,
 }
 
-impl RequestContext {
-    pub(super) fn new((id, span): (RequestId, [u8; 8])) -> Self {
-        Self { id, span, started: Instant::now(), route: None, failure: None, cut: false }
+impl<'p> RequestContext<'p> {
+    pub(super) fn new((id, span): (RequestId, [u8; 8]), draining: &'p AtomicBool) -> Self {
+        Self { id, span, started: Instant::now(), route: None, failure: None, cut: false, draining }
     }
 }
 

@@ -18,9 +18,8 @@ use http::{
 };
 use http_body::{Body, Frame};
 use http_body_util::BodyExt;
+use pingora_core::protocols::http::ServerSession;
 use pingora_error::{Error, ErrorType};
-use pingora_http::ResponseHeader;
-use pingora_proxy::Session;
 use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
@@ -31,8 +30,8 @@ use crate::snapshot::Route;
 type Written = pingora_error::Result<()>;
 
 pub(super) async fn serve(
-    session: &mut Session,
-    ctx: &mut RequestContext,
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
     route: &Route,
     function: &Function,
     params: Vec<(Box<str>, String)>,
@@ -82,9 +81,9 @@ enum First {
 }
 
 /// A response on its way to the client, while the rest of the request is still read.
-struct Download<'a> {
-    session: &'a mut Session,
-    ctx: &'a mut RequestContext,
+struct Download<'a, 'p> {
+    session: &'a mut ServerSession,
+    ctx: &'a mut RequestContext<'p>,
     body: ResponseBody,
     /// The function's deadline binds the client, too: while a write waits for it, the guest is not
     /// polled, so it cannot notice the deadline itself and would keep its instance for as long as the
@@ -92,13 +91,13 @@ struct Download<'a> {
     deadline: Instant,
 }
 
-impl Download<'_> {
+impl Download<'_, '_> {
     async fn run(&mut self, parts: Parts, first: First, upload: &mut Upload) -> Written {
-        let mut head = respond::head(self.session, self.ctx, parts.status, parts.headers.len());
-        append_fields(&mut head, &parts.headers)?;
-        if bodiless(self.session, parts.status) {
-            self.session.write_response_header(head, true).await?;
-            return self.session.write_response_body(None, true).await;
+        let Parts { status, headers: mut fields, .. } = parts;
+        HOP_BY_HOP.iter().for_each(|name| _ = fields.remove(name));
+        if bodiless(self.session, status) {
+            let head = respond::head(self.session, self.ctx, status, fields);
+            return respond::head_alone(self.session, head).await;
         }
         // If that is all, its length is known, and head and body leave in one write instead of three.
         let whole = match &first {
@@ -106,18 +105,20 @@ impl Download<'_> {
             First::Frame(frame) if self.body.is_end_stream() => frame.data_ref().map(Bytes::len),
             First::Frame(_) | First::Pending => None,
         };
-        frame_body(self.session, &mut head, whole)?;
-        self.session.write_response_header(head, false).await?;
+        frame_body(self.session, &mut fields, whole);
+        let head = respond::head(self.session, self.ctx, status, fields);
+        self.session.write_response_header(head).await?;
         match first {
             First::Frame(frame) if whole.is_some() => {
-                return self.session.write_response_body(frame.into_data().ok(), true).await;
+                let body = frame.into_data().unwrap_or_default();
+                return self.session.write_response_body(body, true).await;
             }
             First::Frame(frame) => {
                 if self.write(Some(Ok(frame))).await? == Progress::Complete {
                     return Ok(());
                 }
             }
-            First::End => return self.session.write_response_body(None, true).await,
+            First::End => return self.session.write_response_body(Bytes::new(), true).await,
             First::Pending => {}
         }
         loop {
@@ -140,7 +141,7 @@ impl Download<'_> {
         let frame = match frame {
             Some(Ok(frame)) => frame,
             None => {
-                self.session.write_response_body(None, true).await?;
+                self.session.write_response_body(Bytes::new(), true).await?;
                 return Ok(Progress::Complete);
             }
             Some(Err(error)) => {
@@ -153,7 +154,7 @@ impl Download<'_> {
         };
         match frame.into_data() {
             Ok(data) => {
-                let write = self.session.write_response_body(Some(data), false);
+                let write = self.session.write_response_body(data, false);
                 let Ok(written) = timeout_at(self.deadline, write).await else {
                     let why = "the client did not take the response within the function's time";
                     return Error::e_explain(ErrorType::WriteTimedout, why);
@@ -163,7 +164,7 @@ impl Download<'_> {
             Err(frame) => match frame.into_trailers() {
                 // HTTP/1 trailers are dropped below us; on HTTP/2 they end the stream.
                 Ok(trailers) if self.session.is_http2() => {
-                    self.session.downstream_session.write_response_trailers(trailers).await?;
+                    self.session.write_response_trailers(trailers).await?;
                     Ok(Progress::Complete)
                 }
                 _ => Ok(Progress::More),
@@ -179,7 +180,7 @@ enum Progress {
 }
 
 /// RFC 9110 §6.4.1: such a response has no body, whatever its head says.
-fn bodiless(session: &Session, status: StatusCode) -> bool {
+fn bodiless(session: &ServerSession, status: StatusCode) -> bool {
     session.req_header().method == Method::HEAD
         || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
@@ -187,8 +188,8 @@ fn bodiless(session: &Session, status: StatusCode) -> bool {
 /// The head a guest sees: what the client sent, less what concerns only the connection, plus what this
 /// node knows better than the client.
 fn guest_request(
-    session: &Session,
-    ctx: &RequestContext,
+    session: &ServerSession,
+    ctx: &RequestContext<'_>,
     body: RequestBody,
 ) -> Request<RequestBody> {
     let mut parts = session.req_header().as_owned_parts();
@@ -237,30 +238,22 @@ const HOP_BY_HOP: [HeaderName; 7] = [
     HeaderName::from_static("proxy-connection"),
 ];
 
-fn append_fields(head: &mut ResponseHeader, fields: &HeaderMap) -> Written {
-    for (name, value) in fields.iter().filter(|(name, _)| !HOP_BY_HOP.contains(name)) {
-        head.append_header(name, value)?;
-    }
-    Ok(())
-}
-
 /// Says where the body ends: by its length if the guest or we know it, else by chunks (HTTP/1.1) or by
 /// the end of the connection (HTTP/1.0).
-fn frame_body(session: &mut Session, head: &mut ResponseHeader, whole: Option<usize>) -> Written {
-    if head.headers.contains_key(header::CONTENT_LENGTH) {
-        return Ok(());
+fn frame_body(session: &mut ServerSession, fields: &mut HeaderMap, whole: Option<usize>) {
+    if fields.contains_key(header::CONTENT_LENGTH) {
+        return;
     }
     match whole {
-        Some(length) => head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(length))?,
+        Some(length) => _ = fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length)),
         None if session.is_http2() => {}
         None if session.req_header().version == Version::HTTP_11 => {
-            head.insert_header(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"))?;
+            fields.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         None => session.set_keepalive(None),
     }
-    Ok(())
 }
 
-fn is_secure(session: &Session) -> bool {
+fn is_secure(session: &ServerSession) -> bool {
     session.digest().is_some_and(|digest| digest.ssl_digest.is_some())
 }

@@ -3,14 +3,16 @@
 //! A visitor learns what happened and the request id to quote, never what is inside. A developer, on a
 //! dev node, also sees the diagnostics of a revision that was refused.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use headgate_edge::ConnectionInfo;
 use headgate_executor::{Fault, InvokeError};
 use headgate_types::Chain;
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use pingora_core::protocols::http::ServerSession;
 use pingora_error::{Error, ErrorSource, ErrorType};
 use pingora_http::ResponseHeader;
-use pingora_proxy::Session;
 use tracing::{debug, error, info};
 
 use super::{RequestContext, trace};
@@ -24,39 +26,58 @@ type Written = pingora_error::Result<()>;
 /// that nobody notices a burst.
 const RETRY_AFTER: HeaderValue = HeaderValue::from_static("1");
 
-/// Begins a response head with what every response carries.
+/// A response head: these fields and what every response carries.
 pub(super) fn head(
-    session: &mut Session,
-    ctx: &RequestContext,
+    session: &mut ServerSession,
+    ctx: &RequestContext<'_>,
     status: StatusCode,
-    fields: usize,
+    fields: HeaderMap,
 ) -> Box<ResponseHeader> {
-    if session.is_process_shutting_down() {
+    if ctx.draining.load(Ordering::Acquire) {
         session.set_keepalive(None); // so that the head says `connection: close`, as will happen
     }
-    let mut head = ResponseHeader::build_no_case(status, Some(fields + 4)).expect("a valid status");
-    let id = HeaderValue::from_bytes(&ctx.id.to_hex()).expect("hex digits are a valid value");
-    head.insert_header(trace::REQUEST_ID, id).expect("a valid field");
-    Box::new(head)
+    let (mut parts, ()) = http::Response::new(()).into_parts();
+    (parts.status, parts.headers) = (status, fields);
+    let mut id = HeaderValue::from_bytes(&ctx.id.to_hex()).expect("hex digits are a valid value");
+    // No secret, but never the same again: HPACK would push out of its table what comes again and again.
+    id.set_sensitive(true);
+    parts.headers.insert(trace::REQUEST_ID, id);
+    Box::new(ResponseHeader::from(parts))
 }
 
+/// Sends a response that is nothing but its head.
+pub(super) async fn head_alone(session: &mut ServerSession, head: Box<ResponseHeader>) -> Written {
+    if let ServerSession::H2(stream) = session {
+        return stream.write_response_header(head, true);
+    }
+    session.write_response_header(head).await?;
+    session.write_response_body(Bytes::new(), true).await
+}
+
+/// What a head needs room for beside the fields of an answer: the request id here, and below us the
+/// date and what concerns the connection.
+pub(super) const OWN_FIELDS: usize = 4;
+
 pub(super) async fn bad_request(
-    session: &mut Session,
-    ctx: &mut RequestContext,
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
     why: &str,
 ) -> Written {
     session.set_keepalive(None); // whoever cannot write a request may have lost its framing too
     say(session, ctx, StatusCode::BAD_REQUEST, why, &[]).await
 }
 
-pub(super) async fn uri_too_long(session: &mut Session, ctx: &mut RequestContext) -> Written {
+pub(super) async fn uri_too_long(
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
+) -> Written {
     let text = "The address is longer than what is taken here.";
     say(session, ctx, StatusCode::URI_TOO_LONG, text, &[]).await
 }
 
 pub(super) async fn not_found(
-    session: &mut Session,
-    ctx: &mut RequestContext,
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
     board: Option<&StatusBoard>,
 ) -> Written {
     match board.and_then(page::refused_revision) {
@@ -69,8 +90,8 @@ pub(super) async fn not_found(
 
 /// 404 as well: a stranger need not learn which hosts a node knows.
 pub(super) async fn unknown_host(
-    session: &mut Session,
-    ctx: &mut RequestContext,
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
     board: Option<&StatusBoard>,
 ) -> Written {
     match board.and_then(page::refused_revision) {
@@ -85,8 +106,8 @@ pub(super) async fn unknown_host(
 }
 
 pub(super) async fn method_not_allowed(
-    session: &mut Session,
-    ctx: &mut RequestContext,
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
     allow: &str,
 ) -> Written {
     let allow = HeaderValue::from_str(allow).expect("method names are a valid value");
@@ -94,28 +115,40 @@ pub(super) async fn method_not_allowed(
     say(session, ctx, StatusCode::METHOD_NOT_ALLOWED, text, &[(header::ALLOW, allow)]).await
 }
 
+/// A tunnel would need a route that proxies.
+pub(super) async fn no_tunnel(
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
+) -> Written {
+    session.set_keepalive(None); // what follows the head is no request
+    let text = "This gateway opens no tunnels.";
+    // RFC 9110 §10.2.1: empty, because there is no method this target takes.
+    let allow = [(header::ALLOW, HeaderValue::from_static(""))];
+    say(session, ctx, StatusCode::METHOD_NOT_ALLOWED, text, &allow).await
+}
+
 /// The route holds as many requests as it may.
-pub(super) async fn busy(session: &mut Session, ctx: &mut RequestContext) -> Written {
+pub(super) async fn busy(session: &mut ServerSession, ctx: &mut RequestContext<'_>) -> Written {
     let text = "This site is busy. Please try again in a moment.";
     let retry = [(header::RETRY_AFTER, RETRY_AFTER)];
     say(session, ctx, StatusCode::SERVICE_UNAVAILABLE, text, &retry).await
 }
 
 /// What the client announced of its body; the edge has refused what is no number.
-pub(super) fn content_length(session: &Session) -> Option<u64> {
+pub(super) fn content_length(session: &ServerSession) -> Option<u64> {
     session.req_header().headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 /// The final status that was sent, if one was: `100 Continue` is no answer.
-pub(in crate::proxy) fn answered(session: &Session) -> Option<StatusCode> {
+pub(in crate::proxy) fn answered(session: &ServerSession) -> Option<StatusCode> {
     let head = session.response_written()?;
     (!head.status.is_informational()).then_some(head.status)
 }
 
 /// Answers 413 to a body that is announced as too long. True if it was.
 pub(super) async fn refuse_body(
-    session: &mut Session,
-    ctx: &mut RequestContext,
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
     policy: &Policy,
 ) -> pingora_error::Result<bool> {
     if content_length(session).is_none_or(|length| length <= policy.max_body.as_bytes()) {
@@ -130,8 +163,8 @@ pub(super) async fn refuse_body(
 /// A guest that gave no answer. The status says whose fault it was: 502 and 504 are the guest's, 503 is
 /// load, 500 is ours.
 pub(super) async fn guest_failed(
-    session: &mut Session,
-    ctx: &mut RequestContext,
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
     route: &Route,
     error: &InvokeError,
 ) -> Written {
@@ -159,7 +192,7 @@ pub(super) async fn guest_failed(
     }
 }
 
-fn note_guest_failure(ctx: &mut RequestContext, route: &Route, error: &InvokeError) {
+fn note_guest_failure(ctx: &mut RequestContext<'_>, route: &Route, error: &InvokeError) {
     let (project, function) = (&route.revision.project, &route.name);
     let (request, error_text) = (ctx.id, Chain(error).to_string());
     match error.fault() {
@@ -176,12 +209,15 @@ fn note_guest_failure(ctx: &mut RequestContext, route: &Route, error: &InvokeErr
     ctx.failure = Some(error_text);
 }
 
-/// Answers what `request_filter` failed with, if there is still somebody to answer and nothing was said.
-/// Returns the status for the log; 0 if the connection is gone or the answer was cut.
+/// Answers what answering failed with, if there is still somebody to answer and nothing was said.
 ///
 /// A cut answer resets the connection: where the end of the connection is the end of the body, closing
 /// it would make the part look like the whole (RFC 9112 §8).
-pub(super) async fn failure(session: &mut Session, ctx: &mut RequestContext, error: &Error) -> u16 {
+pub(super) async fn failure(
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
+    error: &Error,
+) {
     ctx.failure.get_or_insert_with(|| error.to_string());
     session.set_keepalive(None);
     if answered(session).is_some() {
@@ -189,34 +225,32 @@ pub(super) async fn failure(session: &mut Session, ctx: &mut RequestContext, err
         if let Some(connection) = session.digest().and_then(ConnectionInfo::of_digest) {
             connection.abort();
         }
-        return 0;
+        return;
     }
     let status = match (error.etype(), error.esource()) {
-        (ErrorType::HTTPStatus(code), _) => *code,
-        (ErrorType::ReadTimedout, _) => 408,
-        (ErrorType::ConnectionClosed | ErrorType::WriteError | ErrorType::ReadError, _) => 0,
-        (ErrorType::H2Error | ErrorType::InvalidH2, _) => 0,
-        (_, ErrorSource::Downstream) => 400,
-        _ => 500,
+        (ErrorType::HTTPStatus(code), _) => StatusCode::from_u16(*code).ok(),
+        (ErrorType::ReadTimedout, _) => Some(StatusCode::REQUEST_TIMEOUT),
+        (ErrorType::ConnectionClosed | ErrorType::WriteError | ErrorType::ReadError, _) => None,
+        (ErrorType::H2Error | ErrorType::InvalidH2, _) => None,
+        (_, ErrorSource::Downstream) => Some(StatusCode::BAD_REQUEST),
+        _ => Some(StatusCode::INTERNAL_SERVER_ERROR),
     };
-    if status == 500 {
+    let Some(status) = status else { return };
+    if status == StatusCode::INTERNAL_SERVER_ERROR {
         error!(request = %ctx.id, %error, "request failed");
     }
-    let Ok(code) = StatusCode::from_u16(status) else { return 0 };
-    let text = code.canonical_reason().unwrap_or("Error");
-    match say(session, ctx, code, text, &[]).await {
-        Ok(()) => status,
-        Err(_) => 0,
-    }
+    let text = status.canonical_reason().unwrap_or("Error");
+    // Whoever does not take it has gone, and the log says already why.
+    let _ = say(session, ctx, status, text, &[]).await;
 }
 
 /// One sentence as a page for browsers and as a line of text for everybody else.
 async fn say(
-    session: &mut Session,
-    ctx: &RequestContext,
+    session: &mut ServerSession,
+    ctx: &RequestContext<'_>,
     status: StatusCode,
     text: &str,
-    fields: &[(header::HeaderName, HeaderValue)],
+    fields: &[(HeaderName, HeaderValue)],
 ) -> Written {
     let html = page::wanted(session);
     let body = if html { page::sentence(ctx, status, text) } else { format!("{text}\n") };
@@ -224,23 +258,24 @@ async fn say(
 }
 
 async fn write(
-    session: &mut Session,
-    ctx: &RequestContext,
+    session: &mut ServerSession,
+    ctx: &RequestContext<'_>,
     status: StatusCode,
     html: bool,
     body: Bytes,
-    fields: &[(header::HeaderName, HeaderValue)],
+    fields: &[(HeaderName, HeaderValue)],
 ) -> Written {
     let kind = if html { "text/html; charset=utf-8" } else { "text/plain; charset=utf-8" };
-    let mut head = head(session, ctx, status, 4 + fields.len());
-    head.insert_header(header::CONTENT_TYPE, HeaderValue::from_static(kind))?;
-    head.insert_header(header::CONTENT_LENGTH, HeaderValue::from(body.len()))?;
-    head.insert_header(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))?;
-    head.insert_header(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"))?;
-    for (name, value) in fields {
-        head.insert_header(name, value)?;
+    let mut headers = HeaderMap::with_capacity(4 + fields.len() + OWN_FIELDS);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.extend(fields.iter().cloned());
+    let head = head(session, ctx, status, headers);
+    if session.req_header().method == http::Method::HEAD {
+        return head_alone(session, head).await;
     }
-    let body = (session.req_header().method != http::Method::HEAD).then_some(body);
-    session.write_response_header(head, false).await?;
+    session.write_response_header(head).await?;
     session.write_response_body(body, true).await
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use headgate_types::RequestId;
 use http::HeaderName;
-use pingora_proxy::Session;
+use pingora_core::protocols::http::ServerSession;
 use rand::Rng;
 
 use super::RequestContext;
@@ -48,7 +48,7 @@ fn splitmix(value: u64) -> u64 {
 
 /// Continues the caller's trace if it sent a valid `traceparent` (W3C Trace Context §3.2), so that the
 /// request id is the caller's trace id; else begins one.
-pub(super) fn begin(session: &Session, ctx: &mut RequestContext) {
+pub(super) fn begin(session: &ServerSession, ctx: &mut RequestContext<'_>) {
     let field = session.req_header().headers.get(TRACEPARENT);
     if let Some(id) = field.and_then(|value| parse_trace_id(value.as_bytes())) {
         ctx.id = RequestId::from_bytes(id);
@@ -94,7 +94,7 @@ fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
 }
 
 /// What the guest, or an upstream, is handed as its parent.
-pub(super) fn traceparent(ctx: &RequestContext) -> [u8; 55] {
+pub(super) fn traceparent(ctx: &RequestContext<'_>) -> [u8; 55] {
     let mut field = *b"00-00000000000000000000000000000000-0000000000000000-01";
     field[3..35].copy_from_slice(&ctx.id.to_hex());
     // Half of an id's digits are those of a span.
@@ -106,6 +106,8 @@ pub(super) fn traceparent(ctx: &RequestContext) -> [u8; 55] {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use rand::{SeedableRng, rngs::StdRng};
 
     use super::*;
@@ -119,7 +121,8 @@ mod tests {
 
     #[test]
     fn what_is_handed_on_is_a_valid_traceparent() {
-        let ctx = RequestContext::new((RequestId::from_bytes([0xab; 16]), [0x0c; 8]));
+        let draining = AtomicBool::new(false);
+        let ctx = RequestContext::new((RequestId::from_bytes([0xab; 16]), [0x0c; 8]), &draining);
         let field = traceparent(&ctx);
         assert_eq!(parse_trace_id(&field), Some([0xab; 16]));
         assert!(field.ends_with(b"-0c0c0c0c0c0c0c0c-01"));

@@ -1,93 +1,95 @@
 //! A website's answer: the site's table says what, the blob cache has it.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use headgate_routing::RequestPath;
 use headgate_website::{Body, Site, SiteAnswer, SiteRequest};
+use pingora_core::protocols::http::ServerSession;
 use pingora_error::{Error, ErrorType};
-use pingora_proxy::Session;
 
 use super::{RequestContext, respond};
-use crate::blob_cache::{BlobCache, Content};
+use crate::blob_cache::{BlobCache, BlobReader, Content};
 
 type Written = pingora_error::Result<()>;
 
+/// `below` is how much of the request's path, from its end, the site is asked for.
 pub(super) async fn serve(
-    session: &mut Session,
-    ctx: &mut RequestContext,
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
     site: &Site,
-    path: &str,
+    below: usize,
     blobs: &BlobCache,
 ) -> Written {
-    let request = session.req_header();
-    let full_path = RequestPath::parse(request.uri.path()).expect("it led here");
-    let answer = site.answer(SiteRequest {
-        method: &request.method,
-        path,
-        full_path: full_path.as_str(),
-        query: request.uri.query(),
-        headers: &request.headers,
-    });
-    let SiteAnswer { status, headers, body } = answer;
-    let mut head = respond::head(session, ctx, status, headers.len());
-    for (name, value) in &headers {
-        head.append_header(name, value)?;
-    }
+    let SiteAnswer { status, headers, body } = ask(session, site, below);
+    let head = respond::head(session, ctx, status, headers);
     match body {
-        Body::Empty => {
-            session.write_response_header(head, true).await?;
-            session.write_response_body(None, true).await
-        }
+        Body::Empty => respond::head_alone(session, head).await,
         Body::Text(text) => {
-            session.write_response_header(head, false).await?;
-            session.write_response_body(Some(text), true).await
+            session.write_response_header(head).await?;
+            session.write_response_body(text, true).await
         }
         Body::Blob { digest, size, range } => {
             let content = blobs.content(digest, size).await.map_err(lost)?;
-            session.write_response_header(head, false).await?;
+            session.write_response_header(head).await?;
             match content {
-                Content::Whole(bytes) => {
-                    let range = usize::try_from(range.start).unwrap_or(usize::MAX)
-                        ..usize::try_from(range.end).unwrap_or(usize::MAX);
-                    write_all(session, bytes.slice(range)).await
-                }
-                Content::Stream(mut blob) => {
-                    let mut at = range.start;
-                    while at < range.end {
-                        let chunk = blob.read_at(at, range.end - at).await.map_err(lost)?;
-                        if chunk.is_empty() {
-                            return Err(Error::explain(
-                                ErrorType::InternalError,
-                                "a site's file shrank",
-                            ));
-                        }
-                        at += chunk.len() as u64;
-                        write_pieces(session, chunk).await?;
-                    }
-                    session.write_response_body(None, true).await
-                }
+                Content::Whole(bytes) => write_last(session, bytes.slice(in_memory(&range))).await,
+                Content::Stream(blob) => stream(session, blob, range).await,
             }
         }
     }
 }
 
-/// The end of a body, as one write where it fits into one.
-async fn write_all(session: &mut Session, mut bytes: Bytes) -> Written {
-    if !session.is_http2() {
-        return session.write_response_body(Some(bytes), true).await;
+fn ask(session: &ServerSession, site: &Site, below: usize) -> SiteAnswer {
+    let request = session.req_header();
+    let full_path = RequestPath::parse(request.uri.path()).expect("it led here");
+    let full_path = full_path.as_str();
+    site.answer(SiteRequest {
+        method: &request.method,
+        path: &full_path[full_path.len() - below..],
+        full_path,
+        query: request.uri.query(),
+        headers: &request.headers,
+    })
+}
+
+/// Of a blob that is held whole.
+fn in_memory(range: &Range<u64>) -> Range<usize> {
+    let end = |at| usize::try_from(at).unwrap_or(usize::MAX);
+    end(range.start)..end(range.end)
+}
+
+async fn stream(session: &mut ServerSession, mut blob: BlobReader, range: Range<u64>) -> Written {
+    let mut at = range.start;
+    while at < range.end {
+        let chunk = blob.read_at(at, range.end - at).await.map_err(lost)?;
+        if chunk.is_empty() {
+            return Err(Error::explain(ErrorType::InternalError, "a site's file shrank"));
+        }
+        at += chunk.len() as u64;
+        write_pieces(session, chunk).await?;
     }
-    let tail = bytes.split_off(bytes.len().saturating_sub(PIECE));
-    write_pieces(session, bytes).await?;
-    session.write_response_body(Some(tail), true).await
+    session.write_response_body(Bytes::new(), true).await
+}
+
+/// The end of a body, as one write where it fits into one.
+async fn write_last(session: &mut ServerSession, mut bytes: Bytes) -> Written {
+    if session.is_http2() && bytes.len() > PIECE {
+        let tail = bytes.split_off(bytes.len() - PIECE);
+        write_pieces(session, bytes).await?;
+        bytes = tail;
+    }
+    session.write_response_body(bytes, true).await
 }
 
 /// In pieces on HTTP/2, where a write has a time limit: a slow line must get each through in time.
-async fn write_pieces(session: &mut Session, mut bytes: Bytes) -> Written {
+async fn write_pieces(session: &mut ServerSession, mut bytes: Bytes) -> Written {
     if !session.is_http2() {
-        return session.write_response_body(Some(bytes), false).await;
+        return session.write_response_body(bytes, false).await;
     }
     while !bytes.is_empty() {
         let piece = bytes.split_to(bytes.len().min(PIECE));
-        session.write_response_body(Some(piece), false).await?;
+        session.write_response_body(piece, false).await?;
     }
     Ok(())
 }

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use headgate_executor::{BodyError, RequestBody};
 use http::{StatusCode, Version, header};
 use http_body::{Body, Frame};
+use pingora_core::protocols::http::ServerSession;
 use pingora_error::{Error, ErrorType};
-use pingora_proxy::Session;
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep_until},
@@ -51,7 +51,7 @@ enum State {
 impl Upload {
     /// Splits a request's body off. A request without one costs no channel.
     pub(super) async fn begin(
-        session: &mut Session,
+        session: &mut ServerSession,
         policy: &Policy,
     ) -> pingora_error::Result<(Self, RequestBody)> {
         let left = policy.max_body.as_bytes();
@@ -72,10 +72,13 @@ impl Upload {
     ///
     /// May be dropped and called again at any await: a chunk is taken from the session only when there
     /// is room for it.
-    pub(super) async fn advance(&mut self, session: &mut Session) -> pingora_error::Result<()> {
+    pub(super) async fn advance(
+        &mut self,
+        session: &mut ServerSession,
+    ) -> pingora_error::Result<()> {
         match &self.state {
             State::Done => {
-                let left = session.downstream_session.read_body_or_idle(true).await;
+                let left = session.read_body_or_idle(true).await;
                 return left.map(|_| ()).map_err(|error| error.into_down());
             }
             // The permit is given back at once: this is the only sender, so the room stays.
@@ -90,7 +93,7 @@ impl Upload {
         let deadline = *self.waiting.get_or_insert_with(Instant::now) + BODY_IDLE;
         let chunk = tokio::select! {
             biased;
-            chunk = session.downstream_session.read_request_body() => {
+            chunk = session.read_request_body() => {
                 chunk.map_err(|error| error.into_down())?
             }
             () = sleep_until(deadline) => return stopped(
@@ -126,7 +129,7 @@ fn stopped<T>(status: StatusCode, why: &'static str) -> pingora_error::Result<T>
 }
 
 /// RFC 9110 §10.1.1: only HTTP/1.1 clients may be answered 100; h2 does it by itself.
-fn expects_continue(session: &Session) -> bool {
+fn expects_continue(session: &ServerSession) -> bool {
     let request = session.req_header();
     request.version == Version::HTTP_11
         && request

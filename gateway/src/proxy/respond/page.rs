@@ -4,7 +4,7 @@ use std::{fmt::Write, sync::Arc};
 
 use headgate_project::Diagnostics;
 use http::{StatusCode, header};
-use pingora_proxy::Session;
+use pingora_core::protocols::http::ServerSession;
 
 use super::{RequestContext, Written, write};
 use crate::status::{Latest, StatusBoard};
@@ -16,12 +16,12 @@ pub(super) struct RefusedRevision {
 }
 
 /// Browsers name `text/html` in `Accept`; programs rarely do.
-pub(super) fn wanted(session: &Session) -> bool {
+pub(super) fn wanted(session: &ServerSession) -> bool {
     let accept = session.req_header().headers.get(header::ACCEPT);
     accept.is_some_and(|value| value.as_bytes().windows(9).any(|part| part == b"text/html"))
 }
 
-pub(super) fn sentence(ctx: &RequestContext, status: StatusCode, text: &str) -> String {
+pub(super) fn sentence(ctx: &RequestContext<'_>, status: StatusCode, text: &str) -> String {
     let title = status.canonical_reason().unwrap_or("Error");
     let main = format!(
         "<h1>{title}</h1><p>{}</p><p class=\"id\">{} · request {}</p>",
@@ -45,8 +45,8 @@ pub(super) fn refused_revision(board: &StatusBoard) -> Option<RefusedRevision> {
 
 /// For a developer: what is wrong with the newest revision, as the terminal shows it.
 pub(super) async fn diagnostics(
-    session: &mut Session,
-    ctx: &RequestContext,
+    session: &mut ServerSession,
+    ctx: &RequestContext<'_>,
     status: StatusCode,
     refused: &RefusedRevision,
 ) -> Written {
