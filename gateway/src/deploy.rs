@@ -39,7 +39,10 @@ pub use self::{ingest::IngestCache, progress::Progress};
 pub use crate::publisher::Accepted;
 use crate::{
     event::Stage,
-    manifest::{DomainEntry, EntryPoint, FORMAT, FunctionEntry, Manifest, VERSION, WebsiteEntry},
+    manifest::{
+        DomainEntry, EntryPoint, FORMAT, FunctionEntry, Manifest, SourceEntry, VERSION,
+        WebsiteEntry,
+    },
     publisher::{PublishError, Publisher},
 };
 
@@ -59,6 +62,8 @@ pub struct Deployer {
 #[derive(Debug)]
 pub struct Candidate {
     pub revision: Revision,
+    /// What the manifest will say of where it comes from.
+    pub sources: Vec<SourceEntry>,
     pub tree: Arc<dyn Tree>,
     pub options: LoadOptions,
 }
@@ -114,7 +119,7 @@ impl Deployer {
         cache: &mut IngestCache,
         progress: &Progress,
     ) -> Result<Outcome, DeployError> {
-        let revision = candidate.revision.clone();
+        let (revision, sources) = (candidate.revision.clone(), candidate.sources.clone());
         let turn = self.ingests.clone().acquire_owned().await;
         let turn = Turn {
             _ingest: Some(turn.expect("this semaphore is never closed")),
@@ -125,7 +130,7 @@ impl Deployer {
         let preparing = Preparing { store, executor, limits, progress };
         let (prepared, mut diagnostics) = preparing.prepare(candidate, turn, cache).await?;
         let Some(prepared) = prepared else { return Ok(Outcome::Refused(diagnostics)) };
-        let (publisher, manifest) = (self.publisher.clone(), prepared.manifest(revision));
+        let (publisher, manifest) = (self.publisher.clone(), prepared.manifest(revision, sources));
         let accept = move || {
             let _under_way = under_way;
             publisher.accept(manifest, &prepared.project)
@@ -323,13 +328,14 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn manifest(&self, revision: Revision) -> Manifest {
+    fn manifest(&self, revision: Revision, sources: Vec<SourceEntry>) -> Manifest {
         let functions = self.project.functions.iter().zip(&self.functions);
         let websites = self.project.websites.iter().zip(&self.sites);
         Manifest {
             format: FORMAT,
             made_by: VERSION.to_owned(),
             revision,
+            sources,
             project_id: self.project.id.clone().unwrap_or_default(),
             domains: self
                 .project

@@ -119,14 +119,15 @@ impl Follower {
         self.report(Event::Deploying { revision: revision.clone() });
         self.set_latest(Latest::Deploying { commit: seen.commit.clone() });
         let options = self.shared.options;
-        let candidate = Candidate { revision: revision.clone(), tree: seen.tree, options };
+        let Seen { commit, sources, tree, since } = seen;
+        let candidate = Candidate { revision: revision.clone(), sources, tree, options };
         let progress = self.progress();
         let outcome = self.shared.deployer.deploy(candidate, &mut self.cache, &progress).await?;
-        self.seen = Some(seen.commit);
+        self.seen = Some(commit);
         self.lacks_a_host = false;
         match outcome {
             Outcome::Accepted { accepted, diagnostics } => {
-                self.accepted(&accepted, diagnostics, seen.since);
+                self.accepted(&accepted, diagnostics, since);
             }
             Outcome::Refused(diagnostics) => self.refused(revision, diagnostics),
         }

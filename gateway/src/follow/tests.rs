@@ -69,6 +69,7 @@ async fn a_failure_that_is_over_leaves_the_board_as_it_was() {
         (Follower::new(shared.clone(), one.clone(), None), source(&one));
     let broken = Seen {
         commit: Commit::new("1"),
+        sources: Vec::new(),
         tree: Arc::new(site(&["not a name"], &[])),
         since: Instant::now(),
     };
