@@ -48,6 +48,7 @@ use crate::{
     node_config::{Listen, NodeConfig},
     proxy::{AccessLog, Proxy, RequestIds},
     publisher::{Parts, Publisher},
+    revisions::Revisions,
     snapshot::{Aliases, ServeOptions},
     status::StatusBoard,
     urls::Urls,
@@ -163,20 +164,19 @@ impl Gateway {
             ingests: Arc::new(Semaphore::new(deploy::limits::INGESTS)),
             under_way: under_way.clone(),
         };
-        let followers = Followers::new(
-            Shared {
-                deployer,
-                board: board.clone(),
-                reporter: reporter.clone(),
-                logs: logs.clone(),
-                clock: clock.clone(),
-                metrics: metrics.clone(),
-                urls: urls.clone(),
-                options: load_options(&config),
-                looks: Looks::default(),
-            },
-            config.state.join("repositories"),
-        );
+        let shared = Shared {
+            deployer,
+            board: board.clone(),
+            reporter: reporter.clone(),
+            logs: logs.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            urls: urls.clone(),
+            options: load_options(&config),
+            looks: Looks::default(),
+        };
+        let revisions = Revisions::new(shared.clone());
+        let followers = Followers::new(shared, config.state.join("repositories"));
         let sweeper = Sweeper { store: store.clone(), records, executor, clock, under_way };
         let renewer = Renewer { publisher: publisher.clone() };
 
@@ -195,6 +195,7 @@ impl Gateway {
             logs,
             view: publisher.cell().clone(),
             readiness: Arc::new(Readiness::default()),
+            operations: Arc::new(revisions),
         };
         Ok(Self {
             proxy: http_proxy(proxy, &edge, config.workers.get()),

@@ -20,7 +20,7 @@ use headgate_executor::{CompileError, Compiled, Executor, FunctionLimits};
 use headgate_project::{
     Diagnostic, Diagnostics, LoadOptions, Project, diagnostic::codes, tree::Tree,
 };
-use headgate_store::{BlobStore, StoreError};
+use headgate_store::{BlobStore, RecordsError, StoreError};
 use headgate_types::{Digest, Revision};
 use headgate_website::SiteTable;
 use tokio::{
@@ -97,6 +97,11 @@ pub enum DeployError {
 }
 
 impl DeployError {
+    /// Whether somebody pinned the branch meanwhile: what is served of it stays.
+    pub(crate) fn is_pinned(&self) -> bool {
+        matches!(self, Self::Publish(PublishError::Records(RecordsError::Pinned { .. })))
+    }
+
     /// Whether something was not in the store that was known to be there.
     pub(crate) fn lost_a_blob(&self) -> bool {
         matches!(

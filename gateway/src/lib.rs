@@ -29,6 +29,7 @@ pub mod node_config;
 pub mod policy;
 pub mod proxy;
 pub mod publisher;
+pub mod revisions;
 pub mod snapshot;
 pub mod status;
 pub mod urls;
