@@ -9,6 +9,7 @@
 //! /metrics   OpenMetrics                            /routes    JSON: every route of the snapshot
 //!                                                   /logs      NDJSON; ?follow=1, ?project=NAME
 //!                                                   /revisions JSON: what is kept; ?project=NAME
+//!                                                   /domains   JSON: whose the hosts are
 //!
 //! unix socket only, POST, with {"project", "branch"?, "commit"?}:
 //! /rollback  serves a kept revision, the one before if no commit is named, and pins the branch to it
@@ -29,7 +30,8 @@ pub mod wire;
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
-use headgate_types::{Generation, MethodSet, ProjectName};
+use headgate_ownership::Ownership;
+use headgate_types::{Branch, Generation, MethodSet, ProjectName};
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -87,6 +89,7 @@ pub struct AdminState {
     pub logs: Arc<LogHub>,
     pub view: Arc<dyn SnapshotView>,
     pub readiness: Arc<Readiness>,
+    pub domains: Arc<dyn DomainsView>,
     pub operations: Arc<dyn Operations>,
 }
 
@@ -94,6 +97,25 @@ impl fmt::Debug for AdminState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AdminState").field("readiness", &self.readiness).finish_non_exhaustive()
     }
+}
+
+/// The hosts of what is served, and whose they are.
+pub trait DomainsView: Send + Sync {
+    /// By host.
+    fn domains(&self) -> Vec<DomainRow>;
+}
+
+/// One host of one project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainRow {
+    /// A name, or `*.` and a name.
+    pub host: String,
+    pub project: ProjectName,
+    pub branch: Branch,
+    /// Whether DNS was asked. If not, `pending` says nothing about what was entered.
+    pub checked: bool,
+    #[serde(flatten)]
+    pub ownership: Ownership,
 }
 
 /// What an operator may ask and order about the kept revisions.

@@ -40,6 +40,7 @@ use crate::{
     blob_cache::BlobCache,
     certificates::Certificates,
     deploy::{self, Deployer, UnderWay},
+    domains::Domains,
     event::{Event, Ready, Reporter},
     follow::{Looks, Shared},
     guest_log::HubLog,
@@ -176,6 +177,10 @@ impl Gateway {
             looks: Looks::default(),
         };
         let revisions = Revisions::new(shared.clone());
+        let domains = match aliases {
+            Aliases::Localhost => Domains::trusting(publisher.clone()),
+            Aliases::None => Domains::asking(&config.state, publisher.clone())?,
+        };
         let followers = Followers::new(shared, config.state.join("repositories"));
         let sweeper = Sweeper { store: store.clone(), records, executor, clock, under_way };
         let renewer = Renewer { publisher: publisher.clone() };
@@ -195,6 +200,7 @@ impl Gateway {
             logs,
             view: publisher.cell().clone(),
             readiness: Arc::new(Readiness::default()),
+            domains: Arc::new(domains),
             operations: Arc::new(revisions),
         };
         Ok(Self {

@@ -6,6 +6,7 @@
 
 mod ask;
 mod check;
+mod domains;
 mod explain;
 mod failure;
 mod flags;
@@ -110,6 +111,9 @@ enum Command {
     /// List the routes of a running node: host, path, methods, target
     #[command(after_help = ROUTES_HELP)]
     Routes(NodeArguments),
+    /// List the hosts of a running node, whose they are, and what their owners enter in DNS
+    #[command(after_help = domains::HELP)]
+    Domains(NodeArguments),
     /// Show what functions printed and what became of deploys
     #[command(after_help = LOGS_HELP)]
     Logs(LogsArguments),
@@ -277,6 +281,7 @@ impl Command {
             Self::Check(arguments) => check::run(&arguments.dir, output),
             Self::Status(arguments) => ask::status(arguments, output),
             Self::Routes(arguments) => ask::routes(arguments, output),
+            Self::Domains(arguments) => domains::run(arguments, output),
             Self::Logs(arguments) => ask::logs(arguments, output),
             Self::Revisions(arguments) => revisions::run(arguments, output),
             Self::Rollback(arguments) => rollback::rollback(arguments, output),

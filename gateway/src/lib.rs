@@ -16,6 +16,7 @@ pub mod blob_cache;
 pub mod certificates;
 pub mod cli;
 pub mod deploy;
+pub mod domains;
 pub mod event;
 pub mod follow;
 pub mod guest_log;

@@ -162,6 +162,11 @@ impl Publisher {
         })
     }
 
+    /// Everything that is served. Waits for nobody.
+    pub fn manifests(&self) -> Vec<Arc<Manifest>> {
+        self.published.load().iter().map(|current| current.served.manifest.clone()).collect()
+    }
+
     /// Records a revision and serves it, or says which of its hosts another project has.
     ///
     /// Accepting what is current already changes no record, so a deploy that failed after it was

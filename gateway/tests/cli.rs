@@ -16,7 +16,10 @@ use std::{
 
 use async_trait::async_trait;
 use headgate::{
-    admin::{AdminListener, AdminState, Operations, Phase, RouteKind, RouteRow, SnapshotView},
+    admin::{
+        AdminListener, AdminState, DomainRow, DomainsView, Operations, Phase, RouteKind, RouteRow,
+        SnapshotView,
+    },
     log_hub::{LogLine, LogStream},
     node_config::AdminConfig,
     revisions::{ChooseError, Done, History, Named, RevisionsError, Wanted},
@@ -97,12 +100,13 @@ fn fixture(name: &str) -> String {
     folder.canonicalize().unwrap().to_str().unwrap().to_owned()
 }
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "dev",
     "run",
     "check",
     "status",
     "routes",
+    "domains",
     "logs",
     "revisions",
     "rollback",
@@ -244,7 +248,7 @@ fn a_missing_node_yaml_says_how_to_get_one() {
 fn data_commands_without_a_node_say_how_to_start_one() {
     let home = Home::new();
     let socket = home.path().join("admin.sock");
-    for command in ["status", "routes", "logs", "revisions"] {
+    for command in ["status", "routes", "domains", "logs", "revisions"] {
         let asked = home.run(&[command, "--socket", socket.to_str().unwrap()]);
         assert_eq!((asked.code, asked.stdout.as_str()), (Some(1), ""), "{command}");
         assert!(asked.stderr.contains("no headgate is running at"), "{command}: {asked:?}");
@@ -336,6 +340,12 @@ impl Operations for NothingKept {
     }
 }
 
+impl DomainsView for NothingKept {
+    fn domains(&self) -> Vec<DomainRow> {
+        Vec::new()
+    }
+}
+
 impl Node {
     fn start() -> Self {
         let home = Home::new();
@@ -346,6 +356,7 @@ impl Node {
             logs: Arc::default(),
             view: Arc::new(View),
             readiness: Arc::default(),
+            domains: Arc::new(NothingKept),
             operations: Arc::new(NothingKept),
         };
         state.board.follow(
@@ -414,6 +425,7 @@ fn orders_that_are_refused_say_why_to_people_and_to_scripts() {
     let text = "shop main · /srv/shop\nNothing was accepted yet. `headgate status` says why.\n";
     assert_eq!(revisions, text);
     assert_eq!(node.ask(&["revisions", "--output", "json"]).json()[0]["revisions"], json!([]));
+    assert!(node.ask(&["domains"]).stdout.starts_with("No host is served yet."));
 }
 
 #[test]

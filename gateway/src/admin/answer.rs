@@ -67,10 +67,11 @@ where
         ("/status", Via::Unix) => json(&NodeStatus::of(state, Detail::Diagnostics)).into(),
         ("/routes", Via::Unix) => json(&state.view.routes()).into(),
         ("/logs", Via::Unix) => logs(request.uri().query().unwrap_or_default(), shared),
+        ("/domains", Via::Unix) => json(&state.domains.domains()).into(),
         ("/revisions", Via::Unix) => {
             orders::list(request.uri().query().unwrap_or_default(), shared).await.into()
         }
-        ("/status" | "/routes" | "/logs" | "/revisions", Via::Tcp) => {
+        ("/status" | "/routes" | "/logs" | "/revisions" | "/domains", Via::Tcp) => {
             text(StatusCode::FORBIDDEN, "only on the admin socket").into()
         }
         (path, Via::Tcp) if orders::Kind::of(path).is_some() => {
@@ -78,7 +79,8 @@ where
         }
         _ => text(
             StatusCode::NOT_FOUND,
-            "try /livez /readyz /metrics /snapshot, and on the socket /status /routes /logs /revisions",
+            "try /livez /readyz /metrics /snapshot, and on the socket /status /routes /logs /revisions \
+             /domains",
         )
         .into(),
     }

@@ -15,6 +15,7 @@ use super::{
     *,
 };
 use crate::{
+    domains::Domains,
     lab::{Events, Lab},
     log_hub::{LogLine, LogStream},
     node_config::AdminConfig,
@@ -66,6 +67,7 @@ impl Admin {
             logs: Arc::default(),
             view: Arc::new(View),
             readiness: Arc::default(),
+            domains: Arc::new(Domains::trusting(lab.publisher().clone())),
             operations: Arc::new(Revisions::new(shared)),
         };
         let (tcp, shutdown) = (listener.tcp_address(), CancellationToken::new());
