@@ -8,25 +8,40 @@
 //! /readyz    200, or 503 and the reason             /status    /snapshot with the diagnostics
 //! /metrics   OpenMetrics                            /routes    JSON: every route of the snapshot
 //!                                                   /logs      NDJSON; ?follow=1, ?project=NAME
+//!                                                   /revisions JSON: what is kept; ?project=NAME
+//!                                                   /domains   JSON: whose the hosts are
+//!
+//! unix socket only, POST, with {"project", "branch"?, "commit"?}:
+//! /rollback  serves a kept revision, the one before if no commit is named, and pins the branch to it
+//! /pin       the same, staying at what is served if no commit is named
+//! /follow    takes the pin out
 //! ```
-//! Read-only: nothing here changes the node. Who may open the socket is the file system's decision; there
-//! are no passwords. Everything is bounded, because a probe gone wild must not take down what it watches.
+//! GET changes nothing, and over TCP there is nothing but GET: a page in a browser can make it send a POST to
+//! loopback, but cannot reach a unix socket. Who may open the socket is the file system's decision; there are
+//! no passwords. Everything is bounded, because a probe gone wild must not take down what it watches.
 
 mod answer;
 pub mod client;
 mod listener;
+mod orders;
 mod server;
 pub mod wire;
 
 use std::{fmt, sync::Arc};
 
-use headgate_types::{Generation, MethodSet, ProjectName};
+use async_trait::async_trait;
+use headgate_ownership::Ownership;
+use headgate_types::{Branch, Generation, MethodSet, ProjectName};
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 pub use self::listener::{AdminError, AdminListener};
-use crate::{log_hub::LogHub, status::StatusBoard};
+use crate::{
+    log_hub::LogHub,
+    revisions::{Done, History, Named, RevisionsError, Wanted},
+    status::StatusBoard,
+};
 
 /// The current snapshot, as far as an operator asks about it.
 pub trait SnapshotView: Send + Sync {
@@ -74,12 +89,44 @@ pub struct AdminState {
     pub logs: Arc<LogHub>,
     pub view: Arc<dyn SnapshotView>,
     pub readiness: Arc<Readiness>,
+    pub domains: Arc<dyn DomainsView>,
+    pub operations: Arc<dyn Operations>,
 }
 
 impl fmt::Debug for AdminState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AdminState").field("readiness", &self.readiness).finish_non_exhaustive()
     }
+}
+
+/// The hosts of what is served, and whose they are.
+pub trait DomainsView: Send + Sync {
+    /// By host.
+    fn domains(&self) -> Vec<DomainRow>;
+}
+
+/// One host of one project.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DomainRow {
+    /// A name, or `*.` and a name.
+    pub host: String,
+    pub project: ProjectName,
+    pub branch: Branch,
+    /// Whether DNS was asked. If not, `pending` says nothing about what was entered.
+    pub checked: bool,
+    #[serde(flatten)]
+    pub ownership: Ownership,
+}
+
+/// What an operator may ask and order about the kept revisions.
+#[async_trait]
+pub trait Operations: Send + Sync {
+    /// What is kept of each branch, or of those of one project, by name.
+    async fn list(&self, project: Option<ProjectName>) -> Result<Vec<History>, RevisionsError>;
+    /// Serves a kept revision and holds its branch there.
+    async fn pin(&self, named: &Named, wanted: &Wanted) -> Result<Done, RevisionsError>;
+    /// Takes the pin out.
+    async fn follow(&self, named: &Named) -> Result<Done, RevisionsError>;
 }
 
 /// Where the node is in its life. The process sets it, `/readyz` tells it.

@@ -36,6 +36,7 @@ use crate::{
     blob_cache::BlobCache,
     certificates::Certificates,
     deploy::{self, Deployer, UnderWay},
+    domains::Domains,
     event::{Event, Ready, Reporter},
     follow::{Looks, Shared},
     guest_log::HubLog,
@@ -44,6 +45,7 @@ use crate::{
     node_config::{Listen, NodeConfig},
     proxy::{AccessLog, Proxy, RequestIds},
     publisher::{Parts, Publisher},
+    revisions::Revisions,
     snapshot::{Aliases, ServeOptions},
     status::StatusBoard,
     urls::Urls,
@@ -159,20 +161,23 @@ impl Gateway {
             ingests: Arc::new(Semaphore::new(deploy::limits::INGESTS)),
             under_way: under_way.clone(),
         };
-        let followers = Followers::new(
-            Shared {
-                deployer,
-                board: board.clone(),
-                reporter: reporter.clone(),
-                logs: logs.clone(),
-                clock: clock.clone(),
-                metrics: metrics.clone(),
-                urls: urls.clone(),
-                options: load_options(&config),
-                looks: Looks::default(),
-            },
-            config.state.join("repositories"),
-        );
+        let shared = Shared {
+            deployer,
+            board: board.clone(),
+            reporter: reporter.clone(),
+            logs: logs.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            urls: urls.clone(),
+            options: load_options(&config),
+            looks: Looks::default(),
+        };
+        let revisions = Revisions::new(shared.clone());
+        let domains = match aliases {
+            Aliases::Localhost => Domains::trusting(publisher.clone()),
+            Aliases::None => Domains::asking(&config.state, publisher.clone())?,
+        };
+        let followers = Followers::new(shared, config.state.join("repositories"));
         let sweeper = Sweeper { store: store.clone(), records, executor, clock, under_way };
         let renewer = Renewer { publisher: publisher.clone() };
 
@@ -194,6 +199,8 @@ impl Gateway {
             logs,
             view: publisher.cell().clone(),
             readiness: Arc::new(Readiness::default()),
+            domains: Arc::new(domains),
+            operations: Arc::new(revisions),
         };
         Ok(Self {
             proxy,

@@ -1,4 +1,4 @@
-//! The command line: `headgate dev | run | check | status | routes | logs | explain | completions`.
+//! The command line: `headgate dev | run | check | status | revisions | rollback | logs | explain | …`.
 //!
 //! Each command is a file which calls one library function. Events and data go to standard output, logs and
 //! progress to standard error; `output` is the only place that writes to either. Exit codes: 0 all is well,
@@ -6,12 +6,15 @@
 
 mod ask;
 mod check;
+mod domains;
 mod explain;
 mod failure;
 mod flags;
 mod json_lines;
 mod output;
 mod progress;
+mod revisions;
+mod rollback;
 mod serve;
 mod signals;
 mod table;
@@ -87,6 +90,7 @@ Examples:
   headgate check shop          every problem of it, with line and hint
   headgate run                 the appliance, from /etc/headgate/node.yaml
   headgate logs -f             what its functions print
+  headgate rollback shop       what was served before, again and at once
 
 Exit codes: 0 all is well, 1 a problem was found, 2 the command line is wrong.";
 
@@ -107,9 +111,24 @@ enum Command {
     /// List the routes of a running node: host, path, methods, target
     #[command(after_help = ROUTES_HELP)]
     Routes(NodeArguments),
+    /// List the hosts of a running node, whose they are, and what their owners enter in DNS
+    #[command(after_help = domains::HELP)]
+    Domains(NodeArguments),
     /// Show what functions printed and what became of deploys
     #[command(after_help = LOGS_HELP)]
     Logs(LogsArguments),
+    /// Show the kept revisions of a running node's projects, and what changed with each
+    #[command(after_help = revisions::HELP)]
+    Revisions(revisions::Arguments),
+    /// Serve an earlier revision again, at once, and stay there
+    #[command(after_help = rollback::ROLLBACK_HELP)]
+    Rollback(rollback::Arguments),
+    /// Stay at what is served, whatever the branch brings
+    #[command(after_help = rollback::PIN_HELP)]
+    Pin(rollback::Arguments),
+    /// Follow the branch again, after a rollback or a pin
+    #[command(after_help = rollback::FOLLOW_HELP, visible_alias = "unpin")]
+    Follow(rollback::FollowArguments),
     /// Explain the code of a diagnostic
     #[command(after_help = EXPLAIN_HELP)]
     Explain {
@@ -262,7 +281,12 @@ impl Command {
             Self::Check(arguments) => check::run(&arguments.dir, output),
             Self::Status(arguments) => ask::status(arguments, output),
             Self::Routes(arguments) => ask::routes(arguments, output),
+            Self::Domains(arguments) => domains::run(arguments, output),
             Self::Logs(arguments) => ask::logs(arguments, output),
+            Self::Revisions(arguments) => revisions::run(arguments, output),
+            Self::Rollback(arguments) => rollback::rollback(arguments, output),
+            Self::Pin(arguments) => rollback::pin(arguments, output),
+            Self::Follow(arguments) => rollback::follow(arguments, output),
             Self::Explain { code } => explain::run(code.as_deref(), output),
             Self::Completions { shell } => completions(shell, output),
         }

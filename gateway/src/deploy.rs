@@ -20,7 +20,7 @@ use headgate_executor::{CompileError, Compiled, Executor, FunctionLimits};
 use headgate_project::{
     Diagnostic, Diagnostics, LoadOptions, Project, diagnostic::codes, tree::Tree,
 };
-use headgate_store::{BlobStore, StoreError};
+use headgate_store::{BlobStore, RecordsError, StoreError};
 use headgate_types::{Digest, Revision};
 use headgate_website::SiteTable;
 use tokio::{
@@ -39,7 +39,10 @@ pub use self::{ingest::IngestCache, progress::Progress};
 pub use crate::publisher::Accepted;
 use crate::{
     event::Stage,
-    manifest::{DomainEntry, EntryPoint, FORMAT, FunctionEntry, Manifest, VERSION, WebsiteEntry},
+    manifest::{
+        DomainEntry, EntryPoint, FORMAT, FunctionEntry, Manifest, SourceEntry, VERSION,
+        WebsiteEntry,
+    },
     publisher::{PublishError, Publisher},
 };
 
@@ -59,6 +62,8 @@ pub struct Deployer {
 #[derive(Debug)]
 pub struct Candidate {
     pub revision: Revision,
+    /// What the manifest will say of where it comes from.
+    pub sources: Vec<SourceEntry>,
     pub tree: Arc<dyn Tree>,
     pub options: LoadOptions,
 }
@@ -92,6 +97,11 @@ pub enum DeployError {
 }
 
 impl DeployError {
+    /// Whether somebody pinned the branch meanwhile: what is served of it stays.
+    pub(crate) fn is_pinned(&self) -> bool {
+        matches!(self, Self::Publish(PublishError::Records(RecordsError::Pinned { .. })))
+    }
+
     /// Whether something was not in the store that was known to be there.
     pub(crate) fn lost_a_blob(&self) -> bool {
         matches!(
@@ -114,7 +124,7 @@ impl Deployer {
         cache: &mut IngestCache,
         progress: &Progress,
     ) -> Result<Outcome, DeployError> {
-        let revision = candidate.revision.clone();
+        let (revision, sources) = (candidate.revision.clone(), candidate.sources.clone());
         let turn = self.ingests.clone().acquire_owned().await;
         let turn = Turn {
             _ingest: Some(turn.expect("this semaphore is never closed")),
@@ -125,7 +135,7 @@ impl Deployer {
         let preparing = Preparing { store, executor, limits, progress };
         let (prepared, mut diagnostics) = preparing.prepare(candidate, turn, cache).await?;
         let Some(prepared) = prepared else { return Ok(Outcome::Refused(diagnostics)) };
-        let (publisher, manifest) = (self.publisher.clone(), prepared.manifest(revision));
+        let (publisher, manifest) = (self.publisher.clone(), prepared.manifest(revision, sources));
         let accept = move || {
             let _under_way = under_way;
             publisher.accept(manifest, &prepared.project)
@@ -323,13 +333,14 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn manifest(&self, revision: Revision) -> Manifest {
+    fn manifest(&self, revision: Revision, sources: Vec<SourceEntry>) -> Manifest {
         let functions = self.project.functions.iter().zip(&self.functions);
         let websites = self.project.websites.iter().zip(&self.sites);
         Manifest {
             format: FORMAT,
             made_by: VERSION.to_owned(),
             revision,
+            sources,
             project_id: self.project.id.clone().unwrap_or_default(),
             domains: self
                 .project

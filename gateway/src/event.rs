@@ -6,7 +6,9 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use headgate_project::Diagnostics;
-use headgate_types::{Generation, ProjectName, Revision};
+use headgate_types::{Commit, Generation, ProjectName, Revision};
+
+use crate::manifest::SourceEntry;
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -21,6 +23,14 @@ pub enum Event {
     Deployed(Deployed),
     /// A revision has errors; what was served before goes on being served.
     Refused { revision: Revision, diagnostics: Arc<Diagnostics>, serving: Option<Revision> },
+    /// A revision that was served before is served again, and its branch is pinned to it.
+    RolledBack(Switched),
+    /// A branch stays at what is served of it, whatever its source brings.
+    Pinned(Switched),
+    /// A branch follows its source again.
+    Unpinned(Switched),
+    /// The source has something new, which is not deployed because the branch is pinned.
+    Held { revision: Revision, source: Option<SourceEntry>, serving: Option<Revision> },
     /// A source could not be read or a deploy could not be finished, for no fault of the project.
     Failed { project: ProjectName, error: String, retry_in: Option<Duration> },
     /// Shutdown began; no new connections are taken.
@@ -49,6 +59,20 @@ pub struct Deployed {
     pub websites: usize,
     /// Warnings only.
     pub diagnostics: Arc<Diagnostics>,
+    pub urls: Vec<String>,
+}
+
+/// What an operator chose to serve.
+#[derive(Debug, Clone)]
+pub struct Switched {
+    pub revision: Revision,
+    /// What was current before.
+    pub before: Commit,
+    pub generation: Generation,
+    /// From being asked to being served.
+    pub elapsed: Duration,
+    pub functions: usize,
+    pub websites: usize,
     pub urls: Vec<String>,
 }
 

@@ -3,6 +3,7 @@
 //! A reconciler: whatever wakes it, it looks at the source, compares with what it last saw, and deploys
 //! if that differs. A failing source is asked again with back-off and never disturbs another project.
 
+mod pinned;
 mod source;
 
 use std::{collections::HashSet, sync::Arc, time::Instant};
@@ -21,6 +22,7 @@ use crate::{
     log_hub::{LogHub, LogLine, LogStream},
     metrics::Metrics,
     node_config::FollowedProject,
+    publisher::Pins,
     status::{Latest, ProjectStatus, Serving, StatusBoard},
     urls::Urls,
 };
@@ -59,6 +61,12 @@ pub(crate) async fn follow(
                     source.look_now();
                     continue;
                 }
+                Ok(()) = follower.pins.changed() => {
+                    if follower.is_free_again() {
+                        source.look_now();
+                    }
+                    continue;
+                }
             };
             follower.step(seen, &mut source).await;
         }
@@ -70,11 +78,14 @@ struct Follower {
     shared: Shared,
     project: FollowedProject,
     cache: IngestCache,
-    /// The newest commit that was deployed or refused; not the one whose deploy failed.
+    /// The newest commit that was deployed, refused or held; not the one whose deploy failed.
     seen: Option<Commit>,
     /// It was refused for nothing but a host that another project has.
     lacks_a_host: bool,
     hosts: watch::Receiver<HashSet<HostPattern>>,
+    pins: watch::Receiver<Pins>,
+    /// The branch is, as far as is known here.
+    pinned: bool,
     /// What became of `seen`; told again when a failure is over.
     settled: Latest,
 }
@@ -85,9 +96,11 @@ impl Follower {
             Some(_) => Latest::Served { diagnostics: Arc::default() },
             None => Latest::Waiting,
         };
-        let hosts = shared.deployer.publisher.hosts();
+        let publisher = &shared.deployer.publisher;
+        let (hosts, pins) = (publisher.hosts(), publisher.pins());
+        let pinned = publisher.pinned_at(&project.name, &project.branch).is_some();
         let cache = IngestCache::default();
-        Self { shared, project, cache, seen, lacks_a_host: false, hosts, settled }
+        Self { shared, project, cache, seen, lacks_a_host: false, hosts, pins, pinned, settled }
     }
 
     /// `None` means that the source is well and unchanged.
@@ -113,24 +126,39 @@ impl Follower {
     }
 
     async fn deploy(&mut self, seen: Seen) -> Result<(), DeployError> {
+        if self.is_pinned() {
+            self.hold(seen.commit, seen.sources.into_iter().next());
+            return Ok(());
+        }
         let revision = self.revision(&seen.commit);
         // What changes from here on is not known to the deploy.
         self.hosts.mark_unchanged();
         self.report(Event::Deploying { revision: revision.clone() });
         self.set_latest(Latest::Deploying { commit: seen.commit.clone() });
         let options = self.shared.options;
-        let candidate = Candidate { revision: revision.clone(), tree: seen.tree, options };
+        let Seen { commit, sources, tree, since } = seen;
+        let source = sources.first().cloned();
+        let candidate = Candidate { revision: revision.clone(), sources, tree, options };
         let progress = self.progress();
-        let outcome = self.shared.deployer.deploy(candidate, &mut self.cache, &progress).await?;
-        self.seen = Some(seen.commit);
+        let outcome = self.shared.deployer.deploy(candidate, &mut self.cache, &progress).await;
+        if outcome.as_ref().is_err_and(DeployError::is_pinned) {
+            self.hold(commit, source);
+            return Ok(());
+        }
+        let outcome = outcome?;
+        self.seen = Some(commit);
         self.lacks_a_host = false;
         match outcome {
             Outcome::Accepted { accepted, diagnostics } => {
-                self.accepted(&accepted, diagnostics, seen.since);
+                self.accepted(&accepted, diagnostics, since);
             }
             Outcome::Refused(diagnostics) => self.refused(revision, diagnostics),
         }
         Ok(())
+    }
+
+    fn serving(&self) -> Option<Accepted> {
+        self.shared.deployer.publisher.serving(&self.project.name, &self.project.branch)
     }
 
     /// The hosts are others now, so a revision that was refused for one may be accepted.
@@ -150,11 +178,11 @@ impl Follower {
 
     fn accepted(&mut self, accepted: &Accepted, diagnostics: Diagnostics, since: Instant) {
         let diagnostics = Arc::new(diagnostics);
-        let serving = Serving::of(accepted);
-        let Serving { functions, websites, .. } = serving;
+        let Serving { functions, websites, .. } = Serving::of(accepted);
         self.settled = Latest::Served { diagnostics: diagnostics.clone() };
         self.update(|status| {
-            status.serving = Some(serving);
+            // As it is now: somebody may have gone back already.
+            status.serving = self.serving().as_ref().map(Serving::of);
             status.latest = self.settled.clone();
         });
         self.shared.metrics.deployed("accepted");

@@ -26,6 +26,7 @@ use crate::{
     event::{Event, Reporter},
     follow::{Looks, Shared},
     log_hub::LogHub,
+    manifest::SourceEntry,
     metrics::Metrics,
     node_config::{Authority, TlsConfig},
     publisher::{Followed, Parts, Publisher},
@@ -151,8 +152,15 @@ impl Lab {
         tree: impl Tree + 'static,
         cache: &mut IngestCache,
     ) -> Result<Outcome, DeployError> {
-        let candidate =
-            Candidate { revision, tree: Arc::new(tree), options: LoadOptions::default() };
+        let sources = vec![SourceEntry {
+            repository: "/lab".to_owned(),
+            commit: revision.commit.clone(),
+            author: None,
+            committed_at: None,
+            subject: None,
+        }];
+        let (tree, options) = (Arc::new(tree), LoadOptions::default());
+        let candidate = Candidate { revision, sources, tree, options };
         self.deployer.deploy(candidate, cache, &(Arc::new(|_, _, _| {}) as _)).await
     }
 }

@@ -6,7 +6,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use headgate_types::{ByteSize, Digest, HostPattern, MethodSet, PathPattern, Revision};
+use headgate_types::{
+    ByteSize, Commit, Digest, HostPattern, MethodSet, PathPattern, Revision, Timestamp,
+};
 use headgate_website::SiteTable;
 use serde::{Deserialize, Serialize};
 
@@ -24,11 +26,30 @@ pub struct Manifest {
     #[serde(default)]
     pub made_by: String,
     pub revision: Revision,
+    /// The repositories it was made of, that of the configuration first; none in a manifest of a version
+    /// that did not say.
+    #[serde(default)]
+    pub sources: Vec<SourceEntry>,
     /// The id that the project's `config.yaml` carries; empty if it has none.
     pub project_id: String,
     pub domains: Vec<DomainEntry>,
     pub functions: Vec<FunctionEntry>,
     pub websites: Vec<WebsiteEntry>,
+}
+
+/// One commit of one repository, or one state of a folder. Author and subject are short and printable,
+/// whoever wrote them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceEntry {
+    /// Its URL without credentials, or the path of a folder.
+    pub repository: String,
+    pub commit: Commit,
+    /// What only Git knows: a folder has no author, and a commit may be too odd to tell.
+    pub author: Option<String>,
+    /// By the committer's clock.
+    pub committed_at: Option<Timestamp>,
+    /// The first line of its message.
+    pub subject: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -128,7 +149,8 @@ mod millis {
 
 #[cfg(test)]
 mod tests {
-    use headgate_types::{Branch, Commit};
+    use headgate_types::Branch;
+    use serde_json::Value;
 
     use super::*;
 
@@ -141,6 +163,13 @@ mod tests {
                 branch: Branch::new("main"),
                 commit: Commit::new("1a2b3c4d"),
             },
+            sources: vec![SourceEntry {
+                repository: "https://git.example.com/shop.git".to_owned(),
+                commit: Commit::new("1a2b3c4d"),
+                author: Some("Ada".to_owned()),
+                committed_at: Some(Timestamp::from_millis(7000)),
+                subject: Some("Say hello".to_owned()),
+            }],
             project_id: "Qm".to_owned(),
             domains: vec![DomainEntry {
                 name: "shop".to_owned(),
@@ -168,8 +197,16 @@ mod tests {
     fn a_manifest_reads_as_it_was_written() {
         let decoded = Manifest::decode(&manifest().encode()).unwrap();
         assert_eq!(decoded.encode(), manifest().encode());
+        assert_eq!(decoded.sources, manifest().sources);
         assert_eq!(decoded.functions[0].deadline, Duration::from_millis(1500));
         assert_eq!(decoded.blobs().collect::<Vec<_>>(), [Digest::of(b"wasm")]);
+    }
+
+    #[test]
+    fn a_manifest_that_does_not_name_its_sources_is_read() {
+        let mut older: Value = serde_json::from_slice(&manifest().encode()).unwrap();
+        older.as_object_mut().unwrap().remove("sources");
+        assert!(Manifest::decode(older.to_string().as_bytes()).unwrap().sources.is_empty());
     }
 
     #[test]

@@ -23,12 +23,14 @@ pub use self::requests::{RequestKind, Requests};
 pub struct Metrics {
     pub(crate) requests: Arc<Requests>,
     generation: Gauge<i64, AtomicI64>,
-    deploys: Family<DeployLabel, Counter>,
+    deploys: Family<ResultLabel, Counter>,
+    switches: Family<ResultLabel, Counter>,
+    pinned: Gauge<i64, AtomicI64>,
     snapshot_seconds: Gauge<f64, AtomicU64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct DeployLabel {
+struct ResultLabel {
     result: &'static str,
 }
 
@@ -39,6 +41,8 @@ impl Metrics {
             requests: Arc::default(),
             generation: Gauge::default(),
             deploys: Family::default(),
+            switches: Family::default(),
+            pinned: Gauge::default(),
             snapshot_seconds: Gauge::default(),
         };
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
@@ -50,6 +54,16 @@ impl Metrics {
             metrics.generation.clone(),
         );
         registry.register("project_deploys", "Revisions seen", metrics.deploys.clone());
+        registry.register(
+            "project_switches",
+            "Times an operator asked for a rollback, a pin or to follow again",
+            metrics.switches.clone(),
+        );
+        registry.register(
+            "project_pinned",
+            "Branches held at what is served of them",
+            metrics.pinned.clone(),
+        );
         registry.register_with_unit(
             "project_snapshot_build",
             "Time the last snapshot took to build",
@@ -66,6 +80,15 @@ impl Metrics {
 
     /// `result` is `accepted`, `refused` or `failed`.
     pub(crate) fn deployed(&self, result: &'static str) {
-        self.deploys.get_or_create(&DeployLabel { result }).inc();
+        self.deploys.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    /// `result` is `served`, `refused` or `failed`.
+    pub(crate) fn switched(&self, result: &'static str) {
+        self.switches.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    pub(crate) fn pinned(&self, branches: usize) {
+        self.pinned.set(i64::try_from(branches).unwrap_or(i64::MAX));
     }
 }

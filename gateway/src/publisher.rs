@@ -6,6 +6,7 @@
 //! to the disk and block; async callers wrap them.
 
 mod hosts;
+mod pinning;
 
 use std::{
     collections::{HashMap, HashSet},
@@ -18,15 +19,16 @@ use headgate_executor::{Executor, FunctionLimits, ProjectGate};
 use headgate_project::{Diagnostic, Project};
 use headgate_store::{BlobStore, Records, RecordsError, RevisionRecord, StoreError};
 use headgate_types::{
-    Branch, Chain, Clock, Digest, Generation, HostPattern, ProjectName, Revision,
+    Branch, Chain, Clock, Commit, Digest, Generation, HostPattern, ProjectName, Revision, Timestamp,
 };
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
 use self::hosts::HostOwners;
+pub use self::pinning::{Kept, Pinned, SwitchError, Unpinned};
 use crate::{
     certificates::{Certificates, CertificatesError},
-    manifest::{DecodeError, Manifest},
+    manifest::{DecodeError, Manifest, VERSION},
     metrics::Metrics,
     snapshot::{ServeOptions, Served, Snapshot, SnapshotCell},
 };
@@ -39,6 +41,8 @@ pub struct Publisher {
     published: ArcSwap<Vec<Current>>,
     /// The domains of all that is served.
     hosts: watch::Sender<HashSet<HostPattern>>,
+    /// The branches that are held at what is served of them.
+    pins: watch::Sender<Pins>,
     /// Held while a revision is accepted, so that two projects cannot take one host at once.
     state: Mutex<State>,
 }
@@ -57,6 +61,9 @@ pub struct Parts {
     pub followed: Followed,
 }
 
+/// Since when which branches are pinned.
+pub type Pins = HashMap<(ProjectName, Branch), Timestamp>;
+
 /// The branches this node is told to follow.
 pub type Followed = HashSet<(ProjectName, Branch)>;
 
@@ -67,6 +74,7 @@ struct State {
     /// What the records name and this node follows, in order of first acceptance. It may be ahead of
     /// what is published: hosts belong to whom they are recorded for, whether or not publishing failed.
     current: Vec<Current>,
+    pins: Pins,
     /// Manifests that cannot be served, each of them reported once.
     unserved: HashSet<Digest>,
     /// Kept from revision to revision, so that a deploy does not double what a project may run.
@@ -85,6 +93,13 @@ pub struct Accepted {
     pub generation: Generation,
     pub manifest: Arc<Manifest>,
     pub record: RevisionRecord,
+}
+
+impl Accepted {
+    /// The commit, unless another version of headgate made this of it: ours may make more.
+    pub(crate) fn settled_commit(&self) -> Option<Commit> {
+        (self.manifest.made_by == VERSION).then(|| self.record.revision.commit.clone())
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -109,12 +124,14 @@ impl Publisher {
             generation: Generation::default(),
             followed: parts.followed.clone(),
             current: Vec::new(),
+            pins: Pins::default(),
             unserved: HashSet::new(),
             gates: HashMap::new(),
         };
         let cell = Arc::new(SnapshotCell::new(Snapshot::empty()));
         let (published, hosts) = (ArcSwap::default(), watch::Sender::default());
-        Self { parts, cell, published, hosts, state: Mutex::new(state) }
+        let pins = watch::Sender::default();
+        Self { parts, cell, published, hosts, pins, state: Mutex::new(state) }
     }
 
     pub fn cell(&self) -> &Arc<SnapshotCell> {
@@ -145,6 +162,11 @@ impl Publisher {
         })
     }
 
+    /// Everything that is served. Waits for nobody.
+    pub fn manifests(&self) -> Vec<Arc<Manifest>> {
+        self.published.load().iter().map(|current| current.served.manifest.clone()).collect()
+    }
+
     /// Records a revision and serves it, or says which of its hosts another project has.
     ///
     /// Accepting what is current already changes no record, so a deploy that failed after it was
@@ -160,8 +182,9 @@ impl Publisher {
             return Err(PublishError::NotFollowed);
         }
         let others = state.current.iter().map(|current| &*current.served.manifest);
-        let conflicts =
-            HostOwners::other_than(&manifest.revision.project, others).conflicts(project);
+        let owners = HostOwners::other_than(&manifest.revision.project, others);
+        let domains = project.domains.iter().map(|domain| (&domain.host, Some(&domain.place)));
+        let conflicts = owners.conflicts(domains);
         if !conflicts.is_empty() {
             return Ok(Err(conflicts));
         }
@@ -177,9 +200,7 @@ impl Publisher {
             }
         };
         self.refresh(&mut state)?;
-        if !self.is_published(&state) {
-            self.publish(&mut state)?;
-        }
+        self.bring_up(&mut state)?;
         let generation = state.generation;
         Ok(Ok(Accepted { generation, manifest: Arc::new(manifest), record }))
     }
@@ -196,6 +217,7 @@ impl Publisher {
         }
         let records = self.refresh(&mut state)?;
         self.publish(&mut state)?;
+        self.announce_pins(&state);
         self.forget(&state.followed, records);
         Ok(())
     }
@@ -219,6 +241,7 @@ impl Publisher {
     /// Brings `current` up to the records and returns these. If they cannot be read, nothing changes.
     fn refresh(&self, state: &mut State) -> Result<Vec<RevisionRecord>, PublishError> {
         let records = self.parts.records.current()?;
+        let pins = self.parts.records.pins()?;
         let mut known: HashMap<_, _> =
             state.current.iter().map(|c| (c.record.manifest, c.served.clone())).collect();
         let (mut current, mut unserved) = (Vec::with_capacity(records.len()), HashSet::new());
@@ -246,13 +269,24 @@ impl Publisher {
             .collect();
         state.current = current.into_iter().map(|(current, _)| current).collect();
         state.unserved = unserved;
+        let pins = pins.into_iter().map(|pin| ((pin.project, pin.branch), pin.pinned_at));
+        state.pins = pins.filter(|(branch, _)| state.followed.contains(branch)).collect();
         Ok(records)
+    }
+
+    /// Publishes what the records say, unless that is published already.
+    fn bring_up(&self, state: &mut State) -> Result<(), PublishError> {
+        if !self.is_published(state) {
+            self.publish(state)?;
+        }
+        self.announce_pins(state);
+        Ok(())
     }
 
     fn is_published(&self, state: &State) -> bool {
         let published = self.published.load();
-        let published = published.iter().map(|current| current.record.manifest);
-        published.eq(state.current.iter().map(|current| current.record.manifest))
+        let published = published.iter().map(|current| &current.record);
+        published.eq(state.current.iter().map(|current| &current.record))
     }
 
     fn publish(&self, state: &mut State) -> Result<(), PublishError> {
@@ -300,9 +334,13 @@ impl Publisher {
     }
 
     fn served(&self, digest: &Digest, gate: &ProjectGate) -> Result<Arc<Served>, ManifestError> {
-        let manifest = Arc::new(Manifest::decode(&self.parts.store.read(digest)?)?);
+        let manifest = Arc::new(self.read_manifest(digest)?);
         let Parts { executor, options, .. } = &self.parts;
         Ok(Arc::new(Served::new(manifest, executor, gate, options)))
+    }
+
+    fn read_manifest(&self, digest: &Digest) -> Result<Manifest, ManifestError> {
+        Ok(Manifest::decode(&self.parts.store.read(digest)?)?)
     }
 }
 

@@ -25,6 +25,8 @@ pub struct ProjectStatus {
     /// Where it comes from, without credentials.
     pub source: String,
     pub serving: Option<Serving>,
+    /// Since when it stays at what is served, if an operator said so.
+    pub pinned_at: Option<Timestamp>,
     pub latest: Latest,
 }
 
@@ -63,6 +65,10 @@ pub enum Latest {
         commit: Commit,
         diagnostics: Arc<Diagnostics>,
     },
+    /// It is not deployed, because the branch is pinned.
+    Held {
+        commit: Commit,
+    },
     /// The source or this node failed, not the project.
     Failed {
         error: String,
@@ -94,6 +100,7 @@ impl StatusBoard {
             branch: branch.clone(),
             source: String::new(),
             serving: None,
+            pinned_at: None,
             latest,
         });
         status.source = source;

@@ -14,14 +14,19 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use headgate::{
-    admin::{AdminListener, AdminState, Phase, RouteKind, RouteRow, SnapshotView},
+    admin::{
+        AdminListener, AdminState, DomainRow, DomainsView, Operations, Phase, RouteKind, RouteRow,
+        SnapshotView,
+    },
     log_hub::{LogLine, LogStream},
     node_config::AdminConfig,
+    revisions::{ChooseError, Done, History, Named, RevisionsError, Wanted},
 };
-use headgate_types::{Branch, Generation, MethodSet, Timestamp};
+use headgate_types::{Branch, Generation, MethodSet, ProjectName, Timestamp};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 /// The slowest command compiles a few guests in a debug build on a busy machine.
@@ -95,8 +100,21 @@ fn fixture(name: &str) -> String {
     folder.canonicalize().unwrap().to_str().unwrap().to_owned()
 }
 
-const COMMANDS: [&str; 8] =
-    ["dev", "run", "check", "status", "routes", "logs", "explain", "completions"];
+const COMMANDS: [&str; 13] = [
+    "dev",
+    "run",
+    "check",
+    "status",
+    "routes",
+    "domains",
+    "logs",
+    "revisions",
+    "rollback",
+    "pin",
+    "follow",
+    "explain",
+    "completions",
+];
 
 #[test]
 fn help_lists_every_command_with_its_purpose() {
@@ -230,7 +248,7 @@ fn a_missing_node_yaml_says_how_to_get_one() {
 fn data_commands_without_a_node_say_how_to_start_one() {
     let home = Home::new();
     let socket = home.path().join("admin.sock");
-    for command in ["status", "routes", "logs"] {
+    for command in ["status", "routes", "domains", "logs", "revisions"] {
         let asked = home.run(&[command, "--socket", socket.to_str().unwrap()]);
         assert_eq!((asked.code, asked.stdout.as_str()), (Some(1), ""), "{command}");
         assert!(asked.stderr.contains("no headgate is running at"), "{command}: {asked:?}");
@@ -300,6 +318,34 @@ impl SnapshotView for View {
     }
 }
 
+/// A node that accepted nothing yet.
+struct NothingKept;
+
+fn nothing<T>() -> Result<T, RevisionsError> {
+    Err(RevisionsError::Choose { error: ChooseError::Nothing, candidates: Vec::new() })
+}
+
+#[async_trait]
+impl Operations for NothingKept {
+    async fn list(&self, _: Option<ProjectName>) -> Result<Vec<History>, RevisionsError> {
+        Ok(Vec::new())
+    }
+
+    async fn pin(&self, _: &Named, _: &Wanted) -> Result<Done, RevisionsError> {
+        nothing()
+    }
+
+    async fn follow(&self, _: &Named) -> Result<Done, RevisionsError> {
+        nothing()
+    }
+}
+
+impl DomainsView for NothingKept {
+    fn domains(&self) -> Vec<DomainRow> {
+        Vec::new()
+    }
+}
+
 impl Node {
     fn start() -> Self {
         let home = Home::new();
@@ -310,6 +356,8 @@ impl Node {
             logs: Arc::default(),
             view: Arc::new(View),
             readiness: Arc::default(),
+            domains: Arc::new(NothingKept),
+            operations: Arc::new(NothingKept),
         };
         state.board.follow(
             &"shop".parse().unwrap(),
@@ -360,6 +408,24 @@ fn status_and_routes_are_tables_or_json() {
     assert!(routes.stdout.contains("shop.localhost  /users/{id}  GET, HEAD  function users  shop"));
     let json = node.ask(&["routes", "--output", "json"]).json();
     assert_eq!((&json[0]["kind"], &json[0]["name"]), (&"function".into(), &"users".into()));
+}
+
+#[test]
+fn orders_that_are_refused_say_why_to_people_and_to_scripts() {
+    let node = Node::start();
+    for order in ["rollback", "pin", "follow"] {
+        let refused = node.ask(&[order, "shop"]);
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(1), ""), "{order}");
+        assert_eq!(refused.stderr, "error: nothing was accepted yet\n");
+        let json = node.ask(&[order, "shop", "--output", "json"]);
+        assert_eq!(json.code, Some(1));
+        assert_eq!(json.json()["error"], "nothing was accepted yet");
+    }
+    let revisions = node.ask(&["revisions"]).stdout;
+    let text = "shop main · /srv/shop\nNothing was accepted yet. `headgate status` says why.\n";
+    assert_eq!(revisions, text);
+    assert_eq!(node.ask(&["revisions", "--output", "json"]).json()[0]["revisions"], json!([]));
+    assert!(node.ask(&["domains"]).stdout.starts_with("No host is served yet."));
 }
 
 #[test]

@@ -136,6 +136,38 @@ async fn logs_show_what_functions_print_with_the_request_it_was() {
 }
 
 #[tokio::test]
+async fn domains_say_what_their_owners_enter_and_that_nobody_asked_yet() {
+    let repo = GitRepo::small("small.example.com", "one");
+    let projects = json!([{"name": "small", "config": repo.url(), "branch": "main"}]);
+    let mut node = TestNode::run(json!({ "projects": projects })).await;
+    let told = async |node: &TestNode| -> Value {
+        serde_json::from_str(&said(node, &["domains", "--output", "json"]).await).unwrap()
+    };
+    let domains = told(&node).await;
+    let domain = &domains[0];
+    assert_eq!(
+        (&domain["host"], &domain["project"]),
+        (&json!("small.example.com"), &json!("small"))
+    );
+    assert_eq!((&domain["state"], &domain["checked"]), (&json!("pending"), &json!(false)));
+    let record = &domain["enter"][0];
+    assert_eq!(
+        (&record["type"], &record["name"]),
+        (&json!("TXT"), &json!("_headgate.small.example.com"))
+    );
+    let text = said(&node, &["domains"]).await;
+    assert!(text.contains(record["value"]["text"].as_str().unwrap()), "{text}");
+    assert!(text.contains("Not checked yet"), "{text}");
+    node.terminate();
+    node.exited().await;
+    node.restart().await;
+    assert_eq!(told(&node).await, domains, "what was entered stays good");
+
+    let dev = TestNode::dev(fixture("shop")).await;
+    assert_eq!(told(&dev).await[0]["state"], "trusted");
+}
+
+#[tokio::test]
 async fn a_node_that_is_not_there_is_said_to_be_so() {
     let mut node = TestNode::dev(fixture("site")).await;
     node.terminate();

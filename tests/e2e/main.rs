@@ -8,6 +8,7 @@ mod certificates;
 mod dev_reloads;
 mod dev_serves_the_shop;
 mod drain;
+mod going_back;
 mod hostile_guests_hurt_only_themselves;
 mod limits_hold;
 mod run_follows_a_branch;

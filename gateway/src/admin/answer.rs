@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use bytes::Bytes;
 use futures::{StreamExt, stream};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, uri::Authority};
+use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
 use serde::Serialize;
@@ -12,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AdminState, Phase,
+    AdminState, Phase, orders,
     server::{Shared, Via},
     wire::{Detail, NodeStatus, ProjectState},
 };
@@ -37,15 +38,25 @@ impl From<Response<Body>> for Answer {
     }
 }
 
-pub(super) fn answer<B>(request: &Request<B>, via: Via, shared: &Shared) -> Answer {
-    if via == Via::Tcp && !names_loopback(request) {
+pub(super) async fn answer<B>(request: Request<B>, via: Via, shared: &Shared) -> Answer
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if via == Via::Tcp && !names_loopback(&request) {
         let why = "this listener answers only to localhost, 127.0.0.1 and [::1]";
         return text(StatusCode::MISDIRECTED_REQUEST, why).into();
     }
-    if request.method() != Method::GET {
-        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, "only GET");
-        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET"));
+    let order = orders::Kind::of(request.uri().path()).filter(|_| via == Via::Unix);
+    let allowed = if order.is_some() { Method::POST } else { Method::GET };
+    if request.method() != allowed {
+        let mut response = text(StatusCode::METHOD_NOT_ALLOWED, &format!("only {allowed}"));
+        let allowed = HeaderValue::from_str(allowed.as_str());
+        response.headers_mut().insert(header::ALLOW, allowed.expect("methods are tokens"));
         return response.into();
+    }
+    if let Some(order) = order {
+        return orders::carry_out(order, request, shared).await.into();
     }
     let state = &shared.state;
     match (request.uri().path(), via) {
@@ -56,12 +67,20 @@ pub(super) fn answer<B>(request: &Request<B>, via: Via, shared: &Shared) -> Answ
         ("/status", Via::Unix) => json(&NodeStatus::of(state, Detail::Diagnostics)).into(),
         ("/routes", Via::Unix) => json(&state.view.routes()).into(),
         ("/logs", Via::Unix) => logs(request.uri().query().unwrap_or_default(), shared),
-        ("/status" | "/routes" | "/logs", Via::Tcp) => {
+        ("/domains", Via::Unix) => json(&state.domains.domains()).into(),
+        ("/revisions", Via::Unix) => {
+            orders::list(request.uri().query().unwrap_or_default(), shared).await.into()
+        }
+        ("/status" | "/routes" | "/logs" | "/revisions" | "/domains", Via::Tcp) => {
+            text(StatusCode::FORBIDDEN, "only on the admin socket").into()
+        }
+        (path, Via::Tcp) if orders::Kind::of(path).is_some() => {
             text(StatusCode::FORBIDDEN, "only on the admin socket").into()
         }
         _ => text(
             StatusCode::NOT_FOUND,
-            "try /livez /readyz /metrics /snapshot, and on the socket /status /routes /logs",
+            "try /livez /readyz /metrics /snapshot, and on the socket /status /routes /logs /revisions \
+             /domains",
         )
         .into(),
     }
@@ -167,11 +186,15 @@ fn json_line(value: &impl Serialize) -> String {
     line
 }
 
-fn json(value: &impl Serialize) -> Response<Body> {
-    response(StatusCode::OK, JSON, json_line(value))
+pub(super) fn json(value: &impl Serialize) -> Response<Body> {
+    json_as(StatusCode::OK, value)
 }
 
-fn text(status: StatusCode, line: &str) -> Response<Body> {
+pub(super) fn json_as(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    response(status, JSON, json_line(value))
+}
+
+pub(super) fn text(status: StatusCode, line: &str) -> Response<Body> {
     response(status, TEXT, format!("{line}\n"))
 }
 

@@ -1,4 +1,4 @@
-//! The other end of the admin socket, for `headgate status | routes | logs`.
+//! The other end of the admin socket, for `headgate status | routes | logs | revisions | rollback | …`.
 
 use std::{
     io,
@@ -7,15 +7,17 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt, Empty, Limited};
+use http::{Request, StatusCode, header, request::Builder};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::{net::UnixStream, task::AbortHandle, time::timeout};
 
 /// A node that lives answers at once; one that is stopped (SIGSTOP) never does.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
+/// For an order: what was lost of a revision's native code is compiled first, one function after another.
+const ORDER_TIME: Duration = Duration::from_secs(300);
 /// The routes of a hundred thousand hosts fit.
 const LARGEST_ANSWER: usize = 64 << 20;
 /// A log line is at most a few kilobytes, escaped a few times that.
@@ -38,8 +40,8 @@ pub enum ClientError {
         #[source]
         error: io::Error,
     },
-    #[error("the node did not answer within {} s", ANSWER_TIME.as_secs())]
-    Late,
+    #[error("the node did not answer within {} s", .0.as_secs())]
+    Late(Duration),
     #[error("the connection to the node failed")]
     Connection(#[from] hyper::Error),
     #[error("the node answered {status}: {text}")]
@@ -72,10 +74,23 @@ impl Client {
     /// As [`Self::json`].
     pub async fn bytes(&self, path: &str) -> Result<Bytes, ClientError> {
         let exchange = async {
-            let lines = self.open(path).await?;
+            let lines = self.open(Request::get(path), Bytes::new()).await?;
             whole(lines.body).await
         };
-        timeout(ANSWER_TIME, exchange).await.map_err(|_| ClientError::Late)?
+        timeout(ANSWER_TIME, exchange).await.map_err(|_| ClientError::Late(ANSWER_TIME))?
+    }
+
+    /// Gives an order, and returns the JSON that answers it.
+    ///
+    /// # Errors
+    /// As [`Self::json`]; what the node refuses is JSON, too.
+    pub async fn order(&self, path: &str, order: &impl Serialize) -> Result<Bytes, ClientError> {
+        let order = serde_json::to_vec(order).map_err(|error| ClientError::Answer(error.into()))?;
+        let exchange = async {
+            let lines = self.open(Request::post(path), order.into()).await?;
+            whole(lines.body).await
+        };
+        timeout(ORDER_TIME, exchange).await.map_err(|_| ClientError::Late(ORDER_TIME))?
     }
 
     /// The answer at `path`, line by line, for as long as it goes on.
@@ -83,17 +98,18 @@ impl Client {
     /// # Errors
     /// As [`Self::json`].
     pub async fn lines(&self, path: &str) -> Result<Lines, ClientError> {
-        timeout(ANSWER_TIME, self.open(path)).await.map_err(|_| ClientError::Late)?
+        let opened = self.open(Request::get(path), Bytes::new());
+        timeout(ANSWER_TIME, opened).await.map_err(|_| ClientError::Late(ANSWER_TIME))?
     }
 
-    async fn open(&self, path: &str) -> Result<Lines, ClientError> {
+    async fn open(&self, request: Builder, body: Bytes) -> Result<Lines, ClientError> {
         let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.failed(error))?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let connection = Connection(tokio::spawn(connection).abort_handle());
-        let request = Request::get(path)
+        let request = request
             .header(header::HOST, "localhost")
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(body))
             .map_err(|error| ClientError::Answer(error.into()))?;
         let response = sender.send_request(request).await?;
         let status = response.status();

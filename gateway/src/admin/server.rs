@@ -10,7 +10,8 @@ use std::{
     time::Duration,
 };
 
-use hyper::{server::conn::http1, service::service_fn};
+use http::{Method, Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -28,12 +29,14 @@ use super::{AdminState, answer};
 const MOST_CONNECTIONS: usize = 32;
 /// Of them, those that follow logs; the rest stays free for probes.
 const MOST_FOLLOWERS: usize = 16;
+/// Orders under way: people give them one at a time.
+const MOST_ORDERS: usize = 4;
 /// Local clients send a few hundred bytes.
 const LARGEST_HEAD: usize = 16 << 10;
 const MOST_HEADERS: usize = 64;
 /// Local clients are quick; who is not holds a place of 32.
 const HEAD_TIME: Duration = Duration::from_secs(5);
-/// For a whole exchange. Only followers of logs may stay longer.
+/// For a whole exchange. Only followers of logs may stay longer, and who waits for a revision to be compiled.
 const EXCHANGE_TIME: Duration = Duration::from_secs(30);
 /// At shutdown, for answers under way.
 const LAST_TIME: Duration = Duration::from_secs(1);
@@ -52,6 +55,7 @@ pub(super) enum Via {
 pub(super) struct Shared {
     pub(super) state: AdminState,
     pub(super) followers: Arc<Semaphore>,
+    pub(super) orders: Arc<Semaphore>,
     pub(super) shutdown: CancellationToken,
 }
 
@@ -62,7 +66,8 @@ pub(super) async fn serve(
     shutdown: CancellationToken,
 ) {
     let followers = Arc::new(Semaphore::new(MOST_FOLLOWERS));
-    let shared = Arc::new(Shared { state, followers, shutdown: shutdown.clone() });
+    let orders = Arc::new(Semaphore::new(MOST_ORDERS));
+    let shared = Arc::new(Shared { state, followers, orders, shutdown: shutdown.clone() });
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -112,13 +117,14 @@ async fn exchange<S>(stream: S, via: Via, shared: Arc<Shared>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let following = Arc::new(AtomicBool::new(false));
+    let staying = Arc::new(AtomicBool::new(false));
     let shutdown = shared.shutdown.clone();
-    let service = service_fn(|request| {
-        let (shared, following) = (Arc::clone(&shared), Arc::clone(&following));
+    let service = service_fn(|request: Request<Incoming>| {
+        let (shared, staying) = (Arc::clone(&shared), Arc::clone(&staying));
         async move {
-            let answered = answer::answer(&request, via, &shared);
-            following.store(answered.endless, Ordering::Relaxed);
+            staying.store(request.method() == Method::POST, Ordering::Relaxed);
+            let answered = answer::answer(request, via, &shared).await;
+            staying.store(answered.endless, Ordering::Relaxed);
             Ok::<_, Infallible>(answered.response)
         }
     });
@@ -141,7 +147,7 @@ where
                 return;
             }
             () = sleep_until(deadline) => {
-                if stopping || !following.load(Ordering::Relaxed) {
+                if stopping || !staying.load(Ordering::Relaxed) {
                     return;
                 }
                 deadline += EXCHANGE_TIME;

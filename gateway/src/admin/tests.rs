@@ -11,12 +11,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     client::{Client, ClientError},
-    wire::{LogEntry, NodeStatus, ProjectState},
+    wire::{LogEntry, NodeStatus, ProjectState, Refusal},
     *,
 };
 use crate::{
+    domains::Domains,
+    lab::{Events, Lab},
     log_hub::{LogLine, LogStream},
     node_config::AdminConfig,
+    revisions::Revisions,
     status::{Latest, Serving},
 };
 
@@ -42,6 +45,8 @@ impl SnapshotView for View {
 
 /// An admin server over a socket in a temporary folder.
 struct Admin {
+    /// What its orders would change.
+    _lab: Lab,
     folder: tempfile::TempDir,
     state: AdminState,
     tcp: Option<std::net::SocketAddr>,
@@ -54,16 +59,20 @@ impl Admin {
         let folder = tempfile::tempdir().unwrap();
         let config = config(&folder);
         let listener = AdminListener::bind(&config).unwrap();
+        let lab = Lab::following(&["shop"]);
+        let shared = lab.shared(Arc::new(Events::default()));
         let state = AdminState {
-            board: Arc::default(),
+            board: shared.board.clone(),
             registry: Arc::default(),
             logs: Arc::default(),
             view: Arc::new(View),
             readiness: Arc::default(),
+            domains: Arc::new(Domains::trusting(lab.publisher().clone())),
+            operations: Arc::new(Revisions::new(shared)),
         };
         let (tcp, shutdown) = (listener.tcp_address(), CancellationToken::new());
         let serving = tokio::spawn(listener.serve(state.clone(), shutdown.clone()));
-        Self { folder, state, tcp, shutdown, serving }
+        Self { _lab: lab, folder, state, tcp, shutdown, serving }
     }
 
     fn socket(&self) -> PathBuf {
@@ -218,6 +227,9 @@ async fn tcp_answers_only_gets_that_name_loopback() {
         ("GET /livez HTTP/1.1\r\nhost: localhost\r\nhost: a.example\r\n\r\n", "421"),
         ("GET /livez HTTP/1.0\r\n\r\n", "421"),
         ("POST /livez HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n", "405"),
+        ("POST /rollback HTTP/1.1\r\nhost: localhost\r\ncontent-length: 0\r\n\r\n", "405"),
+        ("GET /rollback HTTP/1.1\r\nhost: localhost\r\n\r\n", "403"),
+        ("GET /revisions HTTP/1.1\r\nhost: localhost\r\n\r\n", "403"),
         ("GET /status HTTP/1.1\r\nhost: localhost\r\n\r\n", "403"),
         ("GET /logs HTTP/1.1\r\nhost: localhost\r\n\r\n", "403"),
         ("GET /nothing HTTP/1.1\r\nhost: localhost\r\n\r\n", "404"),
@@ -225,6 +237,29 @@ async fn tcp_answers_only_gets_that_name_loopback() {
         let answer = admin.raw(request).await;
         assert_eq!(answer.split(' ').nth(1), Some(status), "{request:?}: {answer}");
     }
+}
+
+#[tokio::test]
+async fn orders_are_posted_to_the_socket_and_have_a_size() {
+    let admin = Admin::start();
+    let refused = |answer: Result<_, ClientError>| match answer {
+        Err(ClientError::Refused { status, text }) => (status.as_u16(), text),
+        other => panic!("{other:?}"),
+    };
+    let order = |project: &str| serde_json::json!({"project": project, "commit": null});
+    let (status, text) = refused(admin.client().order("/rollback", &order("blog")).await);
+    assert_eq!(status, 404);
+    let refusal: Refusal = serde_json::from_str(&text).unwrap();
+    assert_eq!(refusal.error, "no project `blog` is followed here; nothing is");
+    let (status, _) = refused(admin.client().order("/rollback", &order("no/name")).await);
+    assert_eq!(status, 400);
+    let unknown = serde_json::json!({"project": "shop", "comit": "1"});
+    let (status, text) = refused(admin.client().order("/pin", &unknown).await);
+    assert!(status == 400 && text.contains("`comit`"), "{status} {text}");
+    let long = order(&"x".repeat(17 << 10));
+    assert_eq!(refused(admin.client().order("/follow", &long).await).0, 413);
+    assert_eq!(refused(admin.client().bytes("/follow").await).0, 405);
+    assert_eq!(refused(admin.client().order("/status", &order("shop")).await).0, 405);
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
-//! The JSON of `/status` and `/snapshot`, for the server that writes it and the command that reads it.
+//! The JSON of `/status`, `/snapshot` and what else is asked here, for the server that writes it and the command that reads it.
 //!
 //! Fields are added, never renamed: scripts read them.
+
+mod revisions;
 
 use headgate_project::Diagnostics;
 use headgate_types::{Branch, Commit, Generation, ProjectName, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use self::revisions::{BranchRow, Candidate, DoneRow, NewestRow, Order, Refusal, RevisionRow};
 use super::{AdminState, Phase};
 use crate::{
     log_hub::LogLine,
@@ -34,6 +37,9 @@ pub struct ProjectRow {
     pub state: ProjectState,
     /// What requests are answered from; `null` before the first accepted revision.
     pub serving: Option<ServingRow>,
+    /// Since when it stays at what is served, in milliseconds since the Unix epoch; `null` if it does not.
+    #[serde(default)]
+    pub pinned_at: Option<Timestamp>,
     /// The newest revision seen, where it is not the one being served.
     pub latest: Option<Commit>,
     /// Why the source or the node failed; not a fault of the project.
@@ -62,6 +68,8 @@ pub enum ProjectState {
     Deploying,
     Served,
     Refused,
+    /// Not deployed, because the branch is pinned.
+    Held,
     Failed,
 }
 
@@ -72,6 +80,7 @@ impl ProjectState {
             Self::Deploying => "deploying",
             Self::Served => "served",
             Self::Refused => "refused",
+            Self::Held => "held",
             Self::Failed => "failed",
         }
     }
@@ -109,6 +118,7 @@ impl ProjectRow {
             Latest::Refused { commit, diagnostics } => {
                 (ProjectState::Refused, Some(commit), None, Some(diagnostics))
             }
+            Latest::Held { commit } => (ProjectState::Held, Some(commit), None, None),
             Latest::Failed { error } => (ProjectState::Failed, None, Some(error), None),
         };
         let count = |of: fn(&Diagnostics) -> usize| diagnostics.map_or(0, |found| of(found));
@@ -123,6 +133,7 @@ impl ProjectRow {
                 functions: serving.functions,
                 websites: serving.websites,
             }),
+            pinned_at: status.pinned_at,
             latest: latest.cloned(),
             error: error.cloned(),
             errors: count(Diagnostics::errors),

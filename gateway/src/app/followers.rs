@@ -10,9 +10,8 @@ use tracing::{Instrument, error, info_span, warn};
 
 use crate::{
     follow::{Shared, WatchedSource, follow},
-    manifest::VERSION,
     node_config::{FollowedProject, NodeConfig},
-    publisher::Followed,
+    publisher::{Accepted, Followed},
     status::{Latest, Serving},
 };
 
@@ -120,10 +119,11 @@ impl Followers {
         let served = deployer.publisher.serving(&project.name, &project.branch);
         let source = WatchedSource::new(&project, &self.repositories, looks, served.is_some());
         let serving = served.as_ref().map(Serving::of);
+        let pinned_at = deployer.publisher.pinned_at(&project.name, &project.branch);
         board.follow(&project.name, &project.branch, source.to_string(), serving);
+        board.update(&project.name, &project.branch, |status| status.pinned_at = pinned_at);
         // After an upgrade the same commit is deployed once more, and served as it was until then.
-        let seen = served.filter(|served| served.manifest.made_by == VERSION);
-        let seen = seen.map(|served| served.record.revision.commit);
+        let seen = served.as_ref().and_then(Accepted::settled_commit);
         let stop = CancellationToken::new();
         let span = info_span!("follow", project = %project.name);
         let following = follow(self.shared.clone(), project.clone(), seen, source, stop.clone());

@@ -96,7 +96,7 @@ pub(super) fn logs(arguments: LogsArguments, output: &Output) -> anyhow::Result<
 
 impl NodeArguments {
     /// The named socket, or the first of the usual places where there is one.
-    fn client(self) -> Client {
+    pub(super) fn client(self) -> Client {
         let socket = self.socket.unwrap_or_else(|| {
             let there = usual_sockets().into_iter().find(|path| path.exists());
             there.unwrap_or_else(|| PathBuf::from(DEFAULT_SOCKET))
@@ -115,12 +115,16 @@ fn usual_sockets() -> Vec<PathBuf> {
     sockets
 }
 
-fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
 /// What the node said, as it said it: scripts see new fields before this version knows them.
-async fn passed_on(client: &Client, path: &str, output: &Output) -> anyhow::Result<Verdict> {
+pub(super) async fn passed_on(
+    client: &Client,
+    path: &str,
+    output: &Output,
+) -> anyhow::Result<Verdict> {
     let bytes = client.bytes(path).await?;
     let _: Value =
         serde_json::from_slice(&bytes).map_err(|error| ClientError::Answer(error.into()))?;
@@ -161,7 +165,10 @@ fn project_cells(project: &ProjectRow, now: Timestamp) -> [String; 8] {
     [
         project.project.to_string(),
         plain(project.branch.as_str()),
-        project.state.as_str().to_owned(),
+        match project.pinned_at {
+            Some(_) => "pinned".to_owned(),
+            None => project.state.as_str().to_owned(),
+        },
         serving.map_or_else(nothing, |s| plain(s.commit.fmt_short())),
         serving.map_or_else(nothing, |s| ago(now.since(s.accepted_at))),
         serving.map_or_else(nothing, |s| s.functions.to_string()),
@@ -193,12 +200,24 @@ fn trouble(project: &ProjectRow, output: &Output) -> String {
             }
             text
         }
+        ProjectState::Held => {
+            let commit = project.latest.as_ref().map_or("", |commit| commit.fmt_short());
+            let (mark, commit) = (output.paint(Paint::Attention, "!"), plain(commit));
+            format!("\n{mark} {name}: {commit} is not deployed, {}\n", pinned(name))
+        }
+        ProjectState::Served if project.pinned_at.is_some() => {
+            format!("\n{} {name}: {}\n", output.paint(Paint::Attention, "!"), pinned(name))
+        }
         ProjectState::Waiting | ProjectState::Deploying | ProjectState::Served => String::new(),
     }
 }
 
+fn pinned(project: &ProjectName) -> String {
+    format!("the branch is pinned; `headgate follow {project}` goes back to the newest")
+}
+
 /// `functions/ping.yaml:3:5: message [code]`.
-fn problem_line(problem: &Value) -> String {
+pub(super) fn problem_line(problem: &Value) -> String {
     let text = |key: &str| plain(problem[key].as_str().unwrap_or_default());
     let mut place = text("file");
     if let (Some(line), Some(column)) = (problem["line"].as_u64(), problem["column"].as_u64()) {
@@ -259,7 +278,7 @@ fn line_text(line: &LogLine, output: &Output) -> String {
 }
 
 /// `12 s ago`, in the largest unit that fits.
-fn ago(duration: Duration) -> String {
+pub(super) fn ago(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..60 => format!("{seconds} s ago"),
@@ -303,6 +322,7 @@ mod tests {
                     functions: 2,
                     websites: 1,
                 }),
+                pinned_at: None,
                 latest: Some(Commit::new("ffffffffffff")),
                 error: Some("no route to \x1b[31mhost".into()),
                 errors: 1,
@@ -338,6 +358,17 @@ mod tests {
         assert!(text.ends_with(line), "{text}");
         let text = status_text(&status(ProjectState::Failed), now, &output());
         assert!(text.ends_with("! shop: no route to \\u{1b}[31mhost\n"), "{text}");
+    }
+
+    #[test]
+    fn a_pinned_branch_is_named_with_the_way_back() {
+        let mut status = status(ProjectState::Held);
+        status.projects[0].pinned_at = Some(Timestamp::from_millis(0));
+        let text = status_text(&status, Timestamp::from_millis(0), &output());
+        assert!(text.lines().nth(3).unwrap().contains("  pinned  "), "{text}");
+        let told =
+            "! shop: ffffffffff is not deployed, the branch is pinned; `headgate follow shop`";
+        assert!(text.contains(told), "{text}");
     }
 
     #[test]

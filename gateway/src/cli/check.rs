@@ -67,8 +67,8 @@ async fn check(dir: &Path, config: &NodeConfig, output: &Output) -> anyhow::Resu
         branch: config.projects[0].branch.clone(),
         commit: tree.commit(),
     };
-    let candidate =
-        Candidate { revision, tree: Arc::new(tree), options: app::load_options(&config) };
+    let (tree, options) = (Arc::new(tree), app::load_options(&config));
+    let candidate = Candidate { revision, sources: Vec::new(), tree, options };
     let limits = app::function_limits(&config);
     let bars = Arc::new(Progress::new(output.bars.clone()));
     bars.started(&project);

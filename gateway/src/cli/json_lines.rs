@@ -9,6 +9,9 @@
 //! | `progress` | `project`, `stage` (`fetching`, `storing`, `compiling`), `done`, `total` |
 //! | `deployed` | `project`, `branch`, `commit`, `generation`, `elapsed_ms`, `functions`, `websites`, `urls`, `diagnostics` (warnings) |
 //! | `refused` | `project`, `branch`, `commit`, `serving` (a commit or null), `diagnostics` |
+//! | `rollback` | as `deployed`, without `diagnostics`, and `before` (the commit that was served) |
+//! | `pinned`, `unpinned` | as `rollback` |
+//! | `held` | `project`, `branch`, `commit`, `author`, `subject`, `serving` (each but the first three may be null) |
 //! | `failed` | `project`, `error`, `retry_in_ms` (or null) |
 //! | `draining` | `connections` |
 //! | `stopped` | `cut` (connections that did not finish in time) |
@@ -24,7 +27,7 @@ use serde_json::Value;
 
 use crate::{
     cli::{output::Output, progress},
-    event::{Event, Reporter},
+    event::{Event, Reporter, Switched},
 };
 
 /// Writes events as they come. Nobody reading is no reason to stop serving.
@@ -84,6 +87,16 @@ enum Line<'a> {
         serving: Option<&'a str>,
         diagnostics: Value,
     },
+    Rollback(SwitchedLine<'a>),
+    Pinned(SwitchedLine<'a>),
+    Unpinned(SwitchedLine<'a>),
+    Held {
+        #[serde(flatten)]
+        revision: &'a Revision,
+        author: Option<&'a str>,
+        subject: Option<&'a str>,
+        serving: Option<&'a str>,
+    },
     Failed {
         project: &'a str,
         error: &'a str,
@@ -95,6 +108,32 @@ enum Line<'a> {
     Stopped {
         cut: u64,
     },
+}
+
+#[derive(Serialize)]
+struct SwitchedLine<'a> {
+    #[serde(flatten)]
+    revision: &'a Revision,
+    before: &'a str,
+    generation: Generation,
+    elapsed_ms: f64,
+    functions: usize,
+    websites: usize,
+    urls: &'a [String],
+}
+
+impl<'a> SwitchedLine<'a> {
+    fn of(switched: &'a Switched) -> Self {
+        Self {
+            revision: &switched.revision,
+            before: switched.before.as_str(),
+            generation: switched.generation,
+            elapsed_ms: millis(switched.elapsed),
+            functions: switched.functions,
+            websites: switched.websites,
+            urls: &switched.urls,
+        }
+    }
 }
 
 impl<'a> Line<'a> {
@@ -128,6 +167,15 @@ impl<'a> Line<'a> {
                 revision,
                 serving: serving.as_ref().map(|serving| serving.commit.as_str()),
                 diagnostics: diagnostics.to_json(),
+            },
+            Event::RolledBack(switched) => Self::Rollback(SwitchedLine::of(switched)),
+            Event::Pinned(switched) => Self::Pinned(SwitchedLine::of(switched)),
+            Event::Unpinned(switched) => Self::Unpinned(SwitchedLine::of(switched)),
+            Event::Held { revision, source, serving } => Self::Held {
+                revision,
+                author: source.as_ref().and_then(|source| source.author.as_deref()),
+                subject: source.as_ref().and_then(|source| source.subject.as_deref()),
+                serving: serving.as_ref().map(|serving| serving.commit.as_str()),
             },
             Event::Failed { project, error, retry_in } => {
                 Self::Failed { project: project.as_str(), error, retry_in_ms: retry_in.map(millis) }
@@ -210,6 +258,17 @@ mod tests {
     #[test]
     fn every_event_has_its_name() {
         let project = || "shop".parse().unwrap();
+        let switched = || Switched {
+            revision: revision(),
+            before: Commit::new("bad"),
+            generation: Generation(4),
+            elapsed: Duration::from_millis(2),
+            functions: 1,
+            websites: 0,
+            urls: Vec::new(),
+        };
+        let rollback = json(&Event::RolledBack(switched()));
+        assert_eq!((&rollback["commit"], &rollback["before"]), (&"c0ffee".into(), &"bad".into()));
         let events = [
             (Event::Deploying { revision: revision() }, "deploying"),
             (
@@ -224,6 +283,10 @@ mod tests {
                 },
                 "refused",
             ),
+            (Event::RolledBack(switched()), "rollback"),
+            (Event::Pinned(switched()), "pinned"),
+            (Event::Unpinned(switched()), "unpinned"),
+            (Event::Held { revision: revision(), source: None, serving: None }, "held"),
             (Event::Failed { project: project(), error: "x".into(), retry_in: None }, "failed"),
             (Event::Draining { connections: 1 }, "draining"),
             (Event::Stopped { cut: 0 }, "stopped"),

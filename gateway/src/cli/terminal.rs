@@ -14,7 +14,7 @@ use crate::{
         output::{Output, Paint, count, plain},
         progress::Progress,
     },
-    event::{Deployed, Event, Ready, Reporter},
+    event::{Deployed, Event, Ready, Reporter, Switched},
 };
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -70,6 +70,29 @@ impl Reporter for Terminal {
                     self.paint(Paint::Bad, "✗"),
                     named(revision),
                     diagnostics.render_human(self.output.color).trim_end()
+                )
+            }
+            Event::RolledBack(switched) => self.switched(switched, "is served again"),
+            Event::Pinned(switched) => self.switched(switched, "is pinned"),
+            Event::Unpinned(switched) => {
+                let mark = self.paint(Paint::Good, "✓");
+                let branch = plain(switched.revision.branch.as_str());
+                let project = &switched.revision.project;
+                format!(
+                    "{mark} {project} follows {branch} again from {}\n",
+                    named(&switched.revision)
+                )
+            }
+            Event::Held { revision, source, .. } => {
+                self.progress.ended(&revision.project);
+                let subject = source.as_ref().and_then(|source| source.subject.as_deref());
+                let subject = subject.map(|subject| format!(" “{}”", plain(subject)));
+                format!(
+                    "{} {}{} is not deployed: the branch is pinned (`headgate follow {}`)\n",
+                    self.paint(Paint::Attention, "!"),
+                    named(revision),
+                    subject.unwrap_or_default(),
+                    revision.project,
                 )
             }
             Event::Failed { project, error, retry_in } => {
@@ -162,6 +185,16 @@ impl Terminal {
             text.push_str(&format!("\n{}\n\n", rendered.trim_end()));
         }
         text
+    }
+
+    fn switched(&self, switched: &Switched, what: &str) -> String {
+        format!(
+            "{} {} {what}, in {}; `headgate follow {}` goes back to the newest\n",
+            self.paint(Paint::Good, "✓"),
+            named(&switched.revision),
+            rounded(switched.elapsed),
+            switched.revision.project,
+        )
     }
 
     /// Whether the URLs differ from those shown last for the project.

@@ -18,7 +18,10 @@ use tokio::{
     task::{self, JoinError},
 };
 
-use crate::node_config::{FollowedProject, Source};
+use crate::{
+    manifest::SourceEntry,
+    node_config::{FollowedProject, Source},
+};
 
 /// Looks at repositories at one time. A look holds a blocking thread for as long as the remote keeps it
 /// waiting, and a remote that is dead must not have them all.
@@ -43,6 +46,8 @@ impl Default for Looks {
 /// One state of a source.
 pub(crate) struct Seen {
     pub(crate) commit: Commit,
+    /// The repositories it is made of, for the manifest.
+    pub(crate) sources: Vec<SourceEntry>,
     pub(crate) tree: Arc<dyn Tree>,
     /// When the change was noticed.
     pub(crate) since: Instant,
@@ -184,7 +189,10 @@ impl Folder {
         let tree = self.list().await?;
         let commit = tree.commit();
         let differs = seen != Some(&commit);
-        Ok(differs.then(|| Seen { commit, tree: Arc::new(tree), since }))
+        Ok(differs.then(|| {
+            let sources = vec![folder_source(&self.dir, &commit)];
+            Seen { commit, sources, tree: Arc::new(tree), since }
+        }))
     }
 
     fn changed(&mut self) -> Result<Arc<Notify>, SourceError> {
@@ -235,7 +243,8 @@ impl Git {
             }
             let commit = if head.fetched { head.commit } else { repository.fetch()? };
             let tree: Arc<dyn Tree> = Arc::new(repository.tree(&commit)?);
-            Ok(Some(Seen { commit, tree, since }))
+            let sources = vec![git_source(&repository, &commit)];
+            Ok(Some(Seen { commit, sources, tree, since }))
         };
         Ok(task::spawn_blocking(look).await??)
     }
@@ -279,6 +288,32 @@ impl fmt::Display for Git {
             Ok(remote) => remote.fmt(f),
             Err(_) => f.write_str("an unusable URL"),
         }
+    }
+}
+
+fn folder_source(dir: &Path, commit: &Commit) -> SourceEntry {
+    SourceEntry {
+        repository: dir.display().to_string(),
+        commit: commit.clone(),
+        author: None,
+        committed_at: None,
+        subject: None,
+    }
+}
+
+/// A commit that does not tell who made it is served all the same.
+fn git_source(repository: &Repository, commit: &Commit) -> SourceEntry {
+    let info = repository.commit_info(commit).ok();
+    let (author, committed_at, subject) = match info {
+        Some(info) => (Some(info.author), Some(info.time), Some(info.subject)),
+        None => (None, None, None),
+    };
+    SourceEntry {
+        repository: repository.remote().to_string(),
+        commit: commit.clone(),
+        author,
+        committed_at,
+        subject,
     }
 }
 

@@ -6,9 +6,11 @@ use headgate_types::Branch;
 
 use super::*;
 use crate::{
+    admin::Operations,
     lab::{Events, Lab, eventually, revision, site, write},
     log_hub::LogFilter,
     node_config::{GitCredentials, Source},
+    revisions::{Named, Revisions, Wanted},
 };
 
 fn project(name: &str, folder: &Path) -> FollowedProject {
@@ -59,6 +61,45 @@ async fn a_revision_refused_for_its_host_is_tried_again_when_the_host_is_free() 
 }
 
 #[tokio::test]
+async fn a_pinned_branch_shows_what_is_new_and_deploys_it_when_it_is_free_again() {
+    let lab = Lab::following(&["one"]);
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &site(&["x.org"], &[])).unwrap();
+    let one = project("one", folder.path());
+    let events = Arc::new(Events::default());
+    let shared = lab.shared(events.clone());
+    put_on_the_board(&shared, &one);
+    let revisions = Revisions::new(shared.clone());
+    let stop = CancellationToken::new();
+    let following = follow(shared.clone(), one.clone(), None, source(&one), stop.clone());
+    let following = tokio::spawn(following);
+    let served =
+        || lab.publisher().serving(&one.name, &one.branch).map(|a| a.record.revision.commit);
+    let first = eventually(served).await;
+
+    let named = Named { project: one.name.clone(), branch: None };
+    revisions.pin(&named, &Wanted::Current).await.unwrap();
+    write(folder.path(), &site(&["x.org"], &[("websites/main/new.html", b"new")])).unwrap();
+    let held = eventually(|| match latest(&shared.board) {
+        Latest::Held { commit } => Some(commit),
+        _ => None,
+    })
+    .await;
+    assert!(held != first && served() == Some(first));
+    let told = |events: &Events| {
+        let events = events.0.lock().unwrap();
+        events.iter().filter(|event| matches!(event, Event::Held { .. })).count()
+    };
+    assert!(told(&events) > 0);
+
+    revisions.follow(&named).await.unwrap();
+    eventually(|| (served().as_ref() == Some(&held)).then_some(())).await;
+    eventually(|| matches!(latest(&shared.board), Latest::Served { .. }).then_some(())).await;
+    stop.cancel();
+    following.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_failure_that_is_over_leaves_the_board_as_it_was() {
     let lab = Lab::following(&["one"]);
     let folder = tempfile::tempdir().unwrap();
@@ -69,6 +110,7 @@ async fn a_failure_that_is_over_leaves_the_board_as_it_was() {
         (Follower::new(shared.clone(), one.clone(), None), source(&one));
     let broken = Seen {
         commit: Commit::new("1"),
+        sources: Vec::new(),
         tree: Arc::new(site(&["not a name"], &[])),
         since: Instant::now(),
     };

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use headgate_project::{Diagnostic, Project, diagnostic::codes};
+use headgate_project::{Diagnostic, Place, diagnostic::codes};
 use headgate_types::{DomainName, HostPattern, ProjectName};
 
 use crate::manifest::Manifest;
@@ -79,21 +79,24 @@ impl<'a> HostOwners<'a> {
         Some(Taken { owner, overlapping: Some(overlapping) })
     }
 
-    /// One diagnostic for each domain of `project` that another project has.
-    pub(super) fn conflicts(&self, project: &Project) -> Vec<Diagnostic> {
-        let taken =
-            project.domains.iter().filter_map(|domain| Some((domain, self.find(&domain.host)?)));
+    /// One diagnostic for each of these domains that another project has, at its place if that is known.
+    pub(super) fn conflicts<'d>(
+        &self,
+        domains: impl Iterator<Item = (&'d HostPattern, Option<&'d Place>)>,
+    ) -> Vec<Diagnostic> {
+        let taken = domains.filter_map(|(host, place)| Some((host, place, self.find(host)?)));
         taken
-            .map(|(domain, Taken { owner, overlapping })| {
-                let host = &domain.host;
+            .map(|(host, place, Taken { owner, overlapping })| {
                 let text = match &overlapping {
                     None => format!("`{host}` is already served for the project `{owner}`"),
                     Some(theirs) => {
                         format!("`{host}` overlaps with `{theirs}` of the project `{owner}`")
                     }
                 };
-                let mut diagnostic =
-                    Diagnostic::error(codes::HOST_TAKEN, text).at(domain.place.clone());
+                let mut diagnostic = Diagnostic::error(codes::HOST_TAKEN, text);
+                if let Some(place) = place {
+                    diagnostic = diagnostic.at(place.clone());
+                }
                 if let Some(theirs) = overlapping {
                     diagnostic = diagnostic.note(format!(
                         "the project that was accepted first with `{theirs}` keeps every name under it"

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! BlobStore   artefacts, site files, manifests: bytes by BLAKE3 digest, owned by nobody
-//! Records     (project, branch) → commit, manifest digest, time; a few revisions back
+//! Records     (project, branch) → commit, manifest digest, time; a few revisions back; what is pinned
 //! ```
 //!
 //! The order of writing is the whole protocol: first every blob of a revision is made durable, then its
@@ -16,4 +16,4 @@ pub mod blobs;
 pub mod records;
 
 pub use blobs::{Batch, Blob, BlobStore, StoreError, Swept, Usage};
-pub use records::{Records, RecordsError, RevisionRecord};
+pub use records::{Pin, Records, RecordsError, RevisionRecord};

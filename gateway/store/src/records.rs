@@ -4,6 +4,9 @@
 //! happened, afterwards it survives whatever comes. One process at a time owns the file, and one
 //! transaction at a time writes.
 //!
+//! The current revision of a branch is the newest one, unless somebody pinned the branch to another: going
+//! back makes no new record, it names an old one as current. So going back twice leads further back.
+//!
 //! Not here: what a manifest says, and whether its blobs exist. The deployer made sure of that first.
 
 mod error;
@@ -39,6 +42,14 @@ pub struct RevisionRecord {
     pub accepted_at: Timestamp,
     /// Grows by one with each acceptance on this node, whatever the project.
     pub sequence: u64,
+}
+
+/// A branch that stays at its current revision until the pin is taken out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pin {
+    pub project: ProjectName,
+    pub branch: Branch,
+    pub pinned_at: Timestamp,
 }
 
 /// The records file. Shared by reference; calls wait for each other.
@@ -77,7 +88,8 @@ impl Records {
     /// Makes a revision its branch's current one, and returns its record once that is durable.
     ///
     /// # Errors
-    /// [`RecordsError::Full`] if the disk is; what was current stays current then.
+    /// [`RecordsError::Pinned`] if the branch is, [`RecordsError::Full`] if the disk is; what was current
+    /// stays current then.
     pub fn accept(
         &self,
         revision: Revision,
@@ -86,6 +98,33 @@ impl Records {
     ) -> Result<RevisionRecord, RecordsError> {
         let record = RevisionRecord { revision, manifest, accepted_at: now, sequence: 0 };
         self.with(|database| table::accept(database, record.clone(), self.history))
+    }
+
+    /// Makes a kept revision its branch's current one, and pins the branch to it.
+    ///
+    /// # Errors
+    /// [`RecordsError::NotKept`] if newer ones have taken its place; otherwise as
+    /// [`accept`](Self::accept).
+    pub fn pin(&self, record: &RevisionRecord, now: Timestamp) -> Result<(), RecordsError> {
+        let Revision { project, branch, .. } = record.revision.clone();
+        let pin = Pin { project, branch, pinned_at: now };
+        self.with(|database| table::select(database, record, Some(&pin)))
+    }
+
+    /// Makes a kept revision its branch's current one, and takes the pin out.
+    ///
+    /// # Errors
+    /// As [`pin`](Self::pin).
+    pub fn unpin(&self, record: &RevisionRecord) -> Result<(), RecordsError> {
+        self.with(|database| table::select(database, record, None))
+    }
+
+    /// Every branch that is pinned.
+    ///
+    /// # Errors
+    /// As [`current`](Self::current).
+    pub fn pins(&self) -> Result<Vec<Pin>, RecordsError> {
+        self.with(table::pins)
     }
 
     /// What each branch of each project serves, in the order in which the branches were first accepted:

@@ -42,7 +42,13 @@ impl CommitInfo {
 /// Whatever the author wrote, as one printable line.
 fn plain(text: &[u8]) -> String {
     let text = String::from_utf8_lossy(text);
-    text.trim().chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect()
+    let tame = |c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c };
+    text.trim().chars().take(MAX_TEXT).map(tame).collect()
+}
+
+/// What would move a terminal's cursor, or let a line be read in another order than it was written.
+fn steers(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -51,7 +57,8 @@ mod tests {
 
     #[test]
     fn control_characters_never_reach_a_terminal() {
-        assert_eq!(plain(b" \x1b[31mred\x07 caf\xe9 \r\n"), "[31mred caf\u{fffd}");
+        assert_eq!(plain(b" \x1b[31mred\x07 caf\xe9 \r\n"), "\u{fffd}[31mred\u{fffd} caf\u{fffd}");
+        assert_eq!(plain("a\u{202e}b".as_bytes()), "a\u{fffd}b");
         assert_eq!(plain(&[b'x'; 999]).len(), MAX_TEXT);
     }
 }

@@ -21,6 +21,10 @@ pub enum RecordsError {
     Full { source: Box<redb::Error> },
     #[error("failed to access the records")]
     Access { source: Box<redb::Error> },
+    #[error("{project}@{branch} is pinned to the revision it serves")]
+    Pinned { project: String, branch: String },
+    #[error("{project}@{branch} no longer keeps that revision")]
+    NotKept { project: String, branch: String },
     #[error("the record of {project}@{branch} is damaged")]
     Damaged { project: String, branch: String, source: Option<serde_json::Error> },
 }

@@ -1,25 +1,31 @@
 //! The tables, and each operation as one transaction over them.
 //!
 //! `history` holds every record as JSON, so that a field can be added without a migration; `current`
-//! points into it. Both change in one transaction.
+//! points into it, and `pins` keeps it from pointing elsewhere. All change in one transaction.
 
 use std::collections::HashSet;
 
 use headgate_types::{Branch, Digest, ProjectName};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
+use serde::de::DeserializeOwned;
 
-use super::{RecordsError, RevisionRecord};
+use super::{Pin, RecordsError, RevisionRecord};
 
 /// What this code writes and reads. Raise it with a migration whenever a table changes its meaning.
-const SCHEMA: u64 = 1;
+///
+/// Before 2 there were no pins, and the current record was always the newest: what such a version would
+/// make of a pinned branch is to deploy over it.
+const SCHEMA: u64 = 2;
 
 const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
 /// (project, branch) → (sequence of the first acceptance, sequence of the current record)
 const CURRENT: TableDefinition<'_, (&str, &str), (u64, u64)> = TableDefinition::new("current");
 /// (project, branch, sequence) → record
 const HISTORY: TableDefinition<'_, (&str, &str, u64), &[u8]> = TableDefinition::new("history");
+/// (project, branch) → pin
+const PINS: TableDefinition<'_, (&str, &str), &[u8]> = TableDefinition::new("pins");
 
-/// Creates the tables in a new file, and refuses one written by a later version.
+/// Creates the tables that are missing, and refuses a file written by a later version.
 pub(super) fn migrate(database: &Database) -> Result<(), RecordsError> {
     let transaction = database.begin_write()?;
     {
@@ -29,11 +35,12 @@ pub(super) fn migrate(database: &Database) -> Result<(), RecordsError> {
             Some(found) if found > SCHEMA => {
                 return Err(RecordsError::NewerSchema { found, known: SCHEMA });
             }
-            Some(_) => return Ok(()),
-            None => meta.insert("schema", SCHEMA)?,
+            Some(SCHEMA) => return Ok(()),
+            Some(_) | None => meta.insert("schema", SCHEMA)?,
         };
         transaction.open_table(CURRENT)?;
         transaction.open_table(HISTORY)?;
+        transaction.open_table(PINS)?;
     }
     Ok(transaction.commit()?)
 }
@@ -45,11 +52,15 @@ pub(super) fn accept(
 ) -> Result<RevisionRecord, RecordsError> {
     let transaction = database.begin_write()?;
     {
+        let (project, branch) = (record.revision.project.as_str(), record.revision.branch.as_str());
+        if transaction.open_table(PINS)?.get((project, branch))?.is_some() {
+            let (project, branch) = (project.to_owned(), branch.to_owned());
+            return Err(RecordsError::Pinned { project, branch });
+        }
         let mut meta = transaction.open_table(META)?;
         record.sequence = meta.get("sequence")?.map_or(0, |last| last.value()) + 1;
         meta.insert("sequence", record.sequence)?;
 
-        let (project, branch) = (record.revision.project.as_str(), record.revision.branch.as_str());
         let mut current = transaction.open_table(CURRENT)?;
         let first = current.get((project, branch))?.map(|known| known.value().0);
         let first = first.unwrap_or(record.sequence);
@@ -68,6 +79,49 @@ pub(super) fn accept(
     }
     transaction.commit()?;
     Ok(record)
+}
+
+/// Makes a kept record the current one, pinned or not.
+pub(super) fn select(
+    database: &Database,
+    record: &RevisionRecord,
+    pin: Option<&Pin>,
+) -> Result<(), RecordsError> {
+    let (project, branch) = (record.revision.project.as_str(), record.revision.branch.as_str());
+    let transaction = database.begin_write()?;
+    {
+        let mut current = transaction.open_table(CURRENT)?;
+        let first = current.get((project, branch))?.map(|known| known.value().0);
+        let kept = transaction.open_table(HISTORY)?;
+        let kept = kept.get((project, branch, record.sequence))?.is_some();
+        let (Some(first), true) = (first, kept) else {
+            let (project, branch) = (project.to_owned(), branch.to_owned());
+            return Err(RecordsError::NotKept { project, branch });
+        };
+        current.insert((project, branch), (first, record.sequence))?;
+        let mut pins = transaction.open_table(PINS)?;
+        match pin {
+            Some(pin) => {
+                let json = serde_json::to_vec(pin).expect("a pin has only string keys");
+                pins.insert((project, branch), json.as_slice())?;
+            }
+            None => {
+                pins.remove((project, branch))?;
+            }
+        }
+    }
+    Ok(transaction.commit()?)
+}
+
+pub(super) fn pins(database: &Database) -> Result<Vec<Pin>, RecordsError> {
+    let table = database.begin_read()?.open_table(PINS)?;
+    let mut pins = Vec::new();
+    for entry in table.iter()? {
+        let (key, json) = entry?;
+        let (project, branch) = key.value();
+        pins.push(decode(project, branch, json.value())?);
+    }
+    Ok(pins)
 }
 
 pub(super) fn current(database: &Database) -> Result<Vec<RevisionRecord>, RecordsError> {
@@ -117,10 +171,15 @@ pub(super) fn remove(database: &Database, project: &ProjectName) -> Result<(), R
     let transaction = database.begin_write()?;
     transaction.open_table(CURRENT)?.retain(|(name, _), _| name != project.as_str())?;
     transaction.open_table(HISTORY)?.retain(|(name, _, _), _| name != project.as_str())?;
+    transaction.open_table(PINS)?.retain(|(name, _), _| name != project.as_str())?;
     Ok(transaction.commit()?)
 }
 
-fn decode(project: &str, branch: &str, json: &[u8]) -> Result<RevisionRecord, RecordsError> {
+fn decode<T: DeserializeOwned>(
+    project: &str,
+    branch: &str,
+    json: &[u8],
+) -> Result<T, RecordsError> {
     serde_json::from_slice(json).map_err(|source| RecordsError::Damaged {
         project: project.to_owned(),
         branch: branch.to_owned(),

@@ -1,0 +1,112 @@
+//! What an operator may change: which kept revision of a branch is served.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use headgate_types::ProjectName;
+use http::{Request, Response, StatusCode};
+use http_body::Body as HttpBody;
+use http_body_util::{BodyExt, Limited};
+use tokio::time::timeout;
+
+use super::{
+    answer::{Body, json, json_as, text},
+    server::Shared,
+    wire::{BranchRow, DoneRow, Order, Refusal},
+};
+use crate::revisions::{Named, RevisionsError, Wanted};
+
+/// A project's name, a branch and a commit fit many times over.
+const LARGEST_ORDER: usize = 16 << 10;
+/// For its bytes to arrive; a local client sends them at once.
+const BODY_TIME: Duration = Duration::from_secs(5);
+
+/// The path of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Rollback,
+    Pin,
+    Follow,
+}
+
+impl Kind {
+    pub(super) fn of(path: &str) -> Option<Self> {
+        match path {
+            "/rollback" => Some(Self::Rollback),
+            "/pin" => Some(Self::Pin),
+            "/follow" => Some(Self::Follow),
+            _ => None,
+        }
+    }
+}
+
+/// Carries an order out. It goes on to its end once it began to write, whether or not the client waits.
+pub(super) async fn carry_out<B>(kind: Kind, request: Request<B>, shared: &Shared) -> Response<Body>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let Ok(_place) = shared.orders.clone().try_acquire_owned() else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "too many orders at one time");
+    };
+    let body = Limited::new(request.into_body(), LARGEST_ORDER).collect();
+    let body = match timeout(BODY_TIME, body).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return text(StatusCode::PAYLOAD_TOO_LARGE, "an order has at most 16 KiB"),
+        Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the order did not arrive in time"),
+    };
+    let Order { project, branch, commit } = match serde_json::from_slice(&body.to_bytes()) {
+        Ok(order) => order,
+        Err(error) => return text(StatusCode::BAD_REQUEST, &format!("not an order: {error}")),
+    };
+    let named = Named { project, branch };
+    let operations = &shared.state.operations;
+    let result = match (kind, commit) {
+        (Kind::Follow, Some(_)) => {
+            return text(StatusCode::BAD_REQUEST, "a branch is followed, not a commit");
+        }
+        (Kind::Follow, None) => operations.follow(&named).await,
+        (Kind::Rollback, None) => operations.pin(&named, &Wanted::Previous).await,
+        (Kind::Pin, None) => operations.pin(&named, &Wanted::Current).await,
+        (Kind::Rollback | Kind::Pin, Some(commit)) => {
+            operations.pin(&named, &Wanted::Commit(commit)).await
+        }
+    };
+    match result {
+        Ok(done) => json(&DoneRow::of(done, kind != Kind::Follow)),
+        Err(error) => json_as(status(&error), &Refusal::of(&error)),
+    }
+}
+
+/// What is kept of every branch, or of those of one project.
+pub(super) async fn list(query: &str, shared: &Shared) -> Response<Body> {
+    let named = query.split('&').find_map(|pair| pair.strip_prefix("project="));
+    let Ok(project) = named.map(str::parse::<ProjectName>).transpose() else {
+        return text(StatusCode::BAD_REQUEST, "no project is called so");
+    };
+    let kept = match shared.state.operations.list(project.clone()).await {
+        Ok(kept) => kept,
+        Err(error) => return json_as(status(&error), &Refusal::of(&error)),
+    };
+    let mut board = shared.state.board.all();
+    let followed = board.iter().map(|status| status.project.clone()).collect();
+    board.retain(|status| project.as_ref().is_none_or(|project| *project == status.project));
+    let rows = BranchRow::all(kept, &board);
+    match project {
+        Some(project) if rows.is_empty() => {
+            let error = RevisionsError::UnknownProject { project, known: followed };
+            json_as(StatusCode::NOT_FOUND, &Refusal::of(&error))
+        }
+        _ => json(&rows),
+    }
+}
+
+fn status(error: &RevisionsError) -> StatusCode {
+    match error {
+        RevisionsError::UnknownProject { .. } | RevisionsError::UnknownBranch { .. } => {
+            StatusCode::NOT_FOUND
+        }
+        error if error.is_askers_fault() => StatusCode::CONFLICT,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
