@@ -43,7 +43,7 @@ pub(crate) struct Name<'a> {
 impl Name<'_> {
     /// `functions/<n>`, in an application under both layouts: Taubyte's builder and its command line
     /// disagree about them.
-    fn bases(self, group: &str) -> Vec<String> {
+    pub(crate) fn bases(self, group: &str) -> Vec<String> {
         let name = self.name;
         match self.application {
             None => vec![format!("{group}/{name}")],
@@ -87,7 +87,10 @@ pub(crate) fn of_function(
         None => format!("put the function's WebAssembly at `{}.wasm`", bases[0]),
     };
     let message = format!("the function `{}` has no WebAssembly file", name.name);
-    let diagnostic = search.failed(Diagnostic::error(codes::ARTEFACT_NOT_FOUND, message));
+    let mut diagnostic = search.failed(Diagnostic::error(codes::ARTEFACT_NOT_FOUND, message));
+    if let Some(code) = tree.repository_of(&bases[0]) {
+        diagnostic = diagnostic.note(format!("code is also looked for in the repository {code}"));
+    }
     Err(diagnostic.hint(hint).into())
 }
 
@@ -109,7 +112,16 @@ pub(crate) fn of_website(
     search.tried.extend(bases.iter().map(|base| format!("{base}/")));
     let message = format!("the website `{}` has no files", name.name);
     let diagnostic = search.failed(Diagnostic::error(codes::SITE_NOT_FOUND, message));
-    let hint = format!("put its files into `{}/`, beginning with `index.html`", bases[0]);
+    let (diagnostic, hint) = match tree.repository_of(&bases[0]) {
+        Some(repository) => (
+            diagnostic.note(format!("`{}/` is the repository {repository}", bases[0])),
+            "commit its files there, beginning with `index.html`, or what its build puts out"
+                .to_owned(),
+        ),
+        None => {
+            (diagnostic, format!("put its files into `{}/`, beginning with `index.html`", bases[0]))
+        }
+    };
     Err(diagnostic.hint(hint).into())
 }
 

@@ -84,6 +84,12 @@ pub struct Repository {
     damaged: Arc<AtomicBool>,
 }
 
+/// Whether Git allows a branch of this name.
+pub fn is_branch_name(name: &str) -> bool {
+    let full_name = format!("refs/heads/{name}");
+    gix::validate::reference::name(full_name.as_str().into()).is_ok()
+}
+
 /// Where the branch points on the remote.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteHead {

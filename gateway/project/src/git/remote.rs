@@ -8,7 +8,7 @@ use std::{
 use gix::url::Scheme;
 use headgate_types::Branch;
 
-use super::GitError;
+use super::{GitError, is_branch_name};
 
 /// What stands in for credentials wherever a URL is shown.
 const REDACTED: &str = "[redacted]";
@@ -46,8 +46,7 @@ impl RemoteConfig {
     pub fn new(url: &str, branch: Branch) -> Result<Self, GitError> {
         let refused = |why| GitError::Url { url: redact(url), why };
         let mut parsed = gix::url::parse(url).map_err(|_| refused("it cannot be parsed"))?;
-        let full_name = format!("refs/heads/{branch}");
-        if gix::validate::reference::name(full_name.as_str().into()).is_err() {
+        if !is_branch_name(branch.as_str()) {
             return Err(GitError::BranchName { branch });
         }
         let credentials = match &parsed.scheme {
