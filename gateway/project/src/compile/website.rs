@@ -102,7 +102,7 @@ fn unmapped(
 ) -> Diagnostic {
     let repository = quoted(&value);
     let message = format!(
-        "the website `{}` is in the repository {repository}, and this node is not told where that is",
+        "the website `{}` is in the repository {repository}, and nothing says where that is",
         names.name
     );
     let base = names.bases(Group::Websites.folder()).swap_remove(0);
