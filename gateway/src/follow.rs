@@ -3,6 +3,7 @@
 //! A reconciler: whatever wakes it, it looks at the source, compares with what it last saw, and deploys
 //! if that differs. A failing source is asked again with back-off and never disturbs another project.
 
+mod repositories;
 mod source;
 
 use std::{collections::HashSet, sync::Arc, time::Instant};

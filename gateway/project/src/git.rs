@@ -35,7 +35,11 @@ use gix::ObjectId;
 use headgate_types::Commit;
 use tracing::{info, warn};
 
-use self::{clone::BareClone, error::Failure, watchdog::Watchdog};
+use self::{
+    clone::{BareClone, PACKS},
+    error::Failure,
+    watchdog::{Watchdog, folder_bytes},
+};
 pub use self::{
     commit::CommitInfo,
     error::{GitError, RemoteCause},
@@ -147,20 +151,35 @@ impl Repository {
     /// # Errors
     /// As [`poll`](Self::poll), and [`GitError::TooLarge`] for what is over a limit.
     pub fn fetch(&self) -> Result<Commit, GitError> {
+        self.fetch_within(self.limits.pack_bytes)
+    }
+
+    /// As [`fetch`](Self::fetch), if it brings no more than so many bytes; the limit of this repository
+    /// holds as well.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub fn fetch_within(&self, bytes: u64) -> Result<Commit, GitError> {
         let _busy = self.busy();
+        let limits = GitLimits { pack_bytes: bytes.min(self.limits.pack_bytes), ..self.limits };
         let dir = self.clone_dir();
         let damaged = self.damaged.load(Relaxed);
         if !damaged && !BareClone::is_worn(&dir) {
             let had_one = dir.exists();
-            match self.fetch_into(&dir) {
+            match self.fetch_into(&dir, &limits) {
                 Ok(id) => return Ok(to_commit(id)),
                 Err(failure) if had_one && failure.may_be_the_clone() => {
                     warn!(url = %self.remote, error = %failure, "fetch failed, trying a new clone");
                 }
-                Err(failure) => return Err(failure.explain(&self.remote, &self.limits)),
+                Err(failure) => return Err(failure.explain(&self.remote, &limits)),
             }
         }
-        self.fetch_anew().map(to_commit)
+        self.fetch_anew(&limits).map(to_commit)
+    }
+
+    /// What the clone takes of the disk, nearly.
+    pub fn bytes(&self) -> u64 {
+        folder_bytes(&self.clone_dir().join(PACKS))
     }
 
     /// Lists a fetched commit.
@@ -194,9 +213,9 @@ impl Repository {
         if clone.has_commit(id) { Ok((clone, id)) } else { Err(not_fetched()) }
     }
 
-    fn fetch_into(&self, dir: &Path) -> Result<ObjectId, Failure> {
+    fn fetch_into(&self, dir: &Path, limits: &GitLimits) -> Result<ObjectId, Failure> {
         let clone = self.try_open_or_make(dir)?;
-        let watchdog = Watchdog::new(&self.interrupted, &self.limits, clone.pack_folder());
+        let watchdog = Watchdog::new(&self.interrupted, limits, clone.pack_folder());
         let id = watchdog.watch(|stop| clone.fetch(&self.remote, stop))?;
         // Opened anew, so that the new pack counts; listed, so that what is missing shows now.
         let clone = self.try_open_or_make(dir)?;
@@ -208,10 +227,10 @@ impl Repository {
     }
 
     /// Clones into a folder of its own, and lets that replace the clone once it is complete.
-    fn fetch_anew(&self) -> Result<ObjectId, GitError> {
+    fn fetch_anew(&self, limits: &GitLimits) -> Result<ObjectId, GitError> {
         let (next, dir) = (self.dir.join("clone.next"), self.clone_dir());
         remove(&next)?;
-        match self.fetch_into(&next) {
+        match self.fetch_into(&next, limits) {
             Ok(id) => {
                 remove(&dir)?;
                 fs::rename(&next, &dir).map_err(|source| GitError::Folder { dir, source })?;
@@ -220,7 +239,7 @@ impl Repository {
             }
             Err(failure) => {
                 remove(&next)?;
-                Err(failure.explain(&self.remote, &self.limits))
+                Err(failure.explain(&self.remote, limits))
             }
         }
     }

@@ -8,7 +8,7 @@ use super::*;
 use crate::{
     lab::{Events, Lab, eventually, revision, site, write},
     log_hub::LogFilter,
-    node_config::{GitCredentials, Source},
+    node_config::{GitCredentials, OtherRepositories, Source},
 };
 
 fn project(name: &str, folder: &Path) -> FollowedProject {
@@ -18,6 +18,7 @@ fn project(name: &str, folder: &Path) -> FollowedProject {
         branch: Branch::new("main"),
         poll: Duration::from_millis(100),
         credentials: GitCredentials::default(),
+        others: OtherRepositories::default(),
     }
 }
 

@@ -32,6 +32,9 @@ pub(super) const MAX_BRANCHES_SHOWN: usize = 10;
 /// deep) is cheaper than looking into all of them.
 const MAX_PACKS: usize = 50;
 
+/// Where a repository keeps its packs.
+pub(super) const PACKS: &str = "objects/pack";
+
 /// What ssh may say before we stop reading it.
 const MAX_SSH_WORDS: usize = 4 << 10;
 
@@ -72,7 +75,7 @@ impl BareClone {
 
     /// Removes what a killed process left half done. Nobody else writes to our clone.
     pub(super) fn clear_leftovers(dir: &Path) -> io::Result<()> {
-        for_each_file(&dir.join("objects/pack"), &mut |path| {
+        for_each_file(&dir.join(PACKS), &mut |path| {
             let whole = match path.extension().and_then(|extension| extension.to_str()) {
                 Some("pack") => path.with_extension("idx").exists(),
                 Some("idx") => path.with_extension("pack").exists(),
@@ -91,13 +94,13 @@ impl BareClone {
 
     /// Whether so many packs have gathered that the clone should be made anew.
     pub(super) fn is_worn(dir: &Path) -> bool {
-        let packs = fs::read_dir(dir.join("objects/pack"));
+        let packs = fs::read_dir(dir.join(PACKS));
         let packs = packs.into_iter().flatten().flatten();
         packs.filter(|entry| entry.path().extension() == Some("pack".as_ref())).count() > MAX_PACKS
     }
 
     pub(super) fn pack_folder(&self) -> PathBuf {
-        self.repository.path().join("objects/pack")
+        self.repository.path().join(PACKS)
     }
 
     pub(super) fn repository(&self) -> &ThreadSafeRepository {

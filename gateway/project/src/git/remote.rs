@@ -2,6 +2,7 @@
 
 use std::{
     fmt, fs,
+    net::IpAddr,
     path::{Path, PathBuf},
 };
 
@@ -26,6 +27,7 @@ pub struct RemoteConfig {
     pub(super) branch: Branch,
     /// From the URL.
     credentials: Option<Credentials>,
+    username: Option<Box<str>>,
     token_file: Option<PathBuf>,
     ssh_key: Option<PathBuf>,
     known_hosts: Option<PathBuf>,
@@ -39,7 +41,7 @@ pub(super) struct Credentials {
 
 impl RemoteConfig {
     /// `url` may be `https://`, `ssh://`, `user@host:path`, `file://` or a path; `http://` too, but
-    /// without credentials. A token may stand in it (`https://TOKEN@host/…`), a file is the better place.
+    /// with credentials only where nothing leaves this machine. A token may stand in it (`https://TOKEN@host/…`), a file is the better place.
     ///
     /// # Errors
     /// [`GitError::Url`] or [`GitError::BranchName`], neither showing what may be a secret.
@@ -57,7 +59,7 @@ impl RemoteConfig {
             Scheme::Ssh | Scheme::File => None,
             _ => return Err(refused("use https, ssh or a path")),
         };
-        if credentials.is_some() && parsed.scheme == Scheme::Http {
+        if credentials.is_some() && !takes_token(&parsed) {
             return Err(refused("credentials are not sent over plain http; use https"));
         }
         let shown = match &credentials {
@@ -69,6 +71,7 @@ impl RemoteConfig {
             shown: shown.into(),
             branch,
             credentials,
+            username: None,
             token_file: None,
             ssh_key: None,
             known_hosts: None,
@@ -76,10 +79,16 @@ impl RemoteConfig {
     }
 
     /// Reads `TOKEN` or `user:TOKEN` from a file before each connection over https, so that it can be
-    /// renewed while we run.
+    /// renewed while we run. Other URLs have no use for it.
     #[must_use]
     pub fn with_token_file(self, path: &Path) -> Self {
         Self { token_file: Some(path.to_owned()), ..self }
+    }
+
+    /// The user beside the token, so that the file holds nothing but that.
+    #[must_use]
+    pub fn with_username(self, name: &str) -> Self {
+        Self { username: Some(name.into()), ..self }
     }
 
     /// Uses this private key for ssh and no other.
@@ -104,24 +113,37 @@ impl RemoteConfig {
         (self.url.scheme == Scheme::File).then(|| gix::path::from_bstring(path).ok()).flatten()
     }
 
+    /// Whether a token may be shown to it: over https, or over http to this machine itself.
+    pub fn takes_token(&self) -> bool {
+        takes_token(&self.url)
+    }
+
+    pub fn is_ssh(&self) -> bool {
+        self.url.scheme == Scheme::Ssh
+    }
+
+    /// Whether both are on one host, which may see the same credentials.
+    pub fn is_of_host(&self, other: &Self) -> bool {
+        let host = |remote: &Self| (remote.url.host().map(str::to_lowercase), remote.url.port);
+        self.url.scheme == other.url.scheme && host(self) == host(other)
+    }
+
     pub(super) fn host(&self) -> &str {
         self.url.host().unwrap_or("localhost")
     }
 
-    pub(super) fn is_ssh(&self) -> bool {
-        self.url.scheme == Scheme::Ssh
-    }
-
     /// What to show to an https server, if anything.
     pub(super) fn credentials(&self) -> Result<Option<Credentials>, GitError> {
-        let Some(path) = self.token_file.as_ref().filter(|_| self.url.scheme == Scheme::Https)
-        else {
+        let Some(path) = self.token_file.as_ref().filter(|_| self.takes_token()) else {
             return Ok(self.credentials.clone());
         };
         let content = fs::read_to_string(path)
             .map_err(|source| GitError::TokenFile { path: path.clone(), source })?;
         let content = content.trim();
-        let (user, password) = content.split_once(':').unwrap_or((TOKEN_USER, content));
+        let (user, password) = match &self.username {
+            Some(username) => (&**username, content),
+            None => content.split_once(':').unwrap_or((TOKEN_USER, content)),
+        };
         Ok(Some(Credentials { user: user.to_owned(), password: password.to_owned() }))
     }
 
@@ -155,6 +177,18 @@ impl fmt::Debug for RemoteConfig {
             .field("url", &self.shown)
             .field("branch", &self.branch)
             .finish_non_exhaustive()
+    }
+}
+
+fn takes_token(url: &gix::Url) -> bool {
+    let is_here = |host: &str| {
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    };
+    match url.scheme {
+        Scheme::Https => true,
+        Scheme::Http => url.host().is_some_and(is_here),
+        _ => false,
     }
 }
 
@@ -232,8 +266,43 @@ mod tests {
         assert_eq!(pair(&configured), of(TOKEN_USER, "first"));
         fs::write(file.path(), "oauth2:second\n").unwrap();
         assert_eq!(pair(&configured), of("oauth2", "second"));
+        let named = remote("https://host/x").with_token_file(file.path()).with_username("bob");
+        assert_eq!(pair(&named), of("bob", "oauth2:second"));
         file.close().unwrap();
         assert!(matches!(configured.credentials(), Err(GitError::TokenFile { .. })));
+    }
+
+    #[test]
+    fn a_token_is_shown_over_http_to_this_machine_only() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "token").unwrap();
+        for (url, shown) in [
+            ("http://127.0.0.1:80/x", true),
+            ("http://[::1]/x", true),
+            ("http://localhost/x", true),
+            ("https://host/x", true),
+            ("http://host/x", false),
+            ("http://127.0.0.1.example.com/x", false),
+            ("ssh://host/x", false),
+            ("/srv/x", false),
+        ] {
+            let configured = remote(url).with_token_file(file.path());
+            assert_eq!(configured.credentials().unwrap().is_some(), shown, "{url}");
+            assert_eq!(configured.takes_token(), shown, "{url}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_the_same_by_scheme_name_and_port() {
+        let home = remote("https://git.example.com/acme/shop");
+        for (url, same) in [
+            ("https://GIT.example.com/acme/site", true),
+            ("https://git.example.com:8443/acme/site", false),
+            ("https://example.com/acme/site", false),
+            ("ssh://git.example.com/acme/site", false),
+        ] {
+            assert_eq!(home.is_of_host(&remote(url)), same, "{url}");
+        }
     }
 
     #[test]

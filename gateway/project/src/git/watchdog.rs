@@ -76,7 +76,7 @@ impl<'a> Watchdog<'a> {
 }
 
 /// The sum of the files in one folder; what vanishes meanwhile counts nothing.
-fn folder_bytes(folder: &Path) -> u64 {
+pub(super) fn folder_bytes(folder: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
 }
