@@ -16,6 +16,9 @@
 mod clone;
 mod commit;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
+mod metered;
 mod poller;
 mod remote;
 mod tree;
@@ -53,8 +56,10 @@ use crate::tree::TreeLimits;
 #[derive(Clone, Copy, Debug)]
 pub struct GitLimits {
     pub tree: TreeLimits,
-    /// For one poll or fetch, after connecting.
+    /// For one fetch, after connecting.
     pub time: Duration,
+    /// For one poll.
+    pub poll_time: Duration,
     /// Bytes on disk one fetch may add. Checked a few times a second, so a fast remote gets a little
     /// further.
     pub pack_bytes: u64,
@@ -69,6 +74,8 @@ impl Default for GitLimits {
         Self {
             tree: TreeLimits::default(),
             time: Duration::from_secs(600),
+            // A remote that answers at all does so within a second or two.
+            poll_time: Duration::from_secs(60),
             pack_bytes: 1 << 30,
             object_bytes: 512 << 20,
         }
@@ -137,10 +144,11 @@ impl Repository {
     pub fn poll(&self) -> Result<RemoteHead, GitError> {
         let _busy = self.busy();
         let clone = self.open_or_make()?;
-        let watchdog = Watchdog::new(&self.interrupted, &self.limits, clone.pack_folder());
+        let limits = GitLimits { time: self.limits.poll_time, ..self.limits };
+        let watchdog = Watchdog::new(&self.interrupted, &limits, clone.pack_folder());
         let id = watchdog
-            .watch(|_stop| clone.remote_head(&self.remote))
-            .map_err(|failure| failure.explain(&self.remote, &self.limits))?;
+            .watch(|stop| clone.remote_head(&self.remote, stop))
+            .map_err(|failure| failure.explain(&self.remote, &limits))?;
         let fetched = !self.damaged.load(Relaxed) && clone.has_commit(id);
         Ok(RemoteHead { commit: to_commit(id), fetched })
     }
@@ -175,6 +183,18 @@ impl Repository {
             }
         }
         self.fetch_anew(&limits).map(to_commit)
+    }
+
+    /// As [`fetch`](Self::fetch), from a remote that is reached in another way.
+    #[cfg(any(test, fuzzing))]
+    fn fetch_over<T>(&self, transport: impl FnOnce() -> T) -> Result<Commit, GitError>
+    where
+        T: gix::protocol::transport::client::blocking_io::Transport,
+    {
+        let clone = self.open_or_make()?;
+        let watchdog = Watchdog::new(&self.interrupted, &self.limits, clone.pack_folder());
+        let fetched = watchdog.watch(|stop| clone.fetch_over(&self.remote, transport(), stop));
+        fetched.map(to_commit).map_err(|failure| failure.explain(&self.remote, &self.limits))
     }
 
     /// What the clone takes of the disk, nearly.
@@ -216,7 +236,7 @@ impl Repository {
     fn fetch_into(&self, dir: &Path, limits: &GitLimits) -> Result<ObjectId, Failure> {
         let clone = self.try_open_or_make(dir)?;
         let watchdog = Watchdog::new(&self.interrupted, limits, clone.pack_folder());
-        let id = watchdog.watch(|stop| clone.fetch(&self.remote, stop))?;
+        let id = watchdog.watch(|stop| clone.fetch(&self.remote, limits, stop))?;
         // Opened anew, so that the new pack counts; listed, so that what is missing shows now.
         let clone = self.try_open_or_make(dir)?;
         match GitTree::list(clone, id, &self.limits.tree, Arc::clone(&self.damaged)) {

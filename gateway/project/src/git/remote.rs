@@ -4,6 +4,7 @@ use std::{
     fmt, fs,
     net::IpAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use gix::url::Scheme;
@@ -128,6 +129,14 @@ impl RemoteConfig {
         self.url.scheme == other.url.scheme && host(self) == host(other)
     }
 
+    pub(super) fn is_http(&self) -> bool {
+        matches!(self.url.scheme, Scheme::Https | Scheme::Http)
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self.url.scheme, Scheme::Https | Scheme::Ssh)
+    }
+
     pub(super) fn host(&self) -> &str {
         self.url.host().unwrap_or("localhost")
     }
@@ -148,12 +157,14 @@ impl RemoteConfig {
     }
 
     /// The command line gix runs for ssh, which it gives to a shell. What ssh has to say goes into
-    /// `errors` instead of our terminal.
-    pub(super) fn ssh_command(&self, errors: &Path) -> String {
+    /// `errors` instead of our terminal. gix waits for ssh however long that takes, so it has a limit.
+    pub(super) fn ssh_command(&self, errors: &Path, limit: Duration) -> String {
         // Never ask anyone anything; notice within a minute that the other side is gone.
-        let mut command = "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10 \
-                           -o ServerAliveInterval=15 -o ServerAliveCountMax=3"
-            .to_owned();
+        let mut command = format!(
+            "timeout {} ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10 \
+             -o ServerAliveInterval=15 -o ServerAliveCountMax=3",
+            limit.as_secs().max(1)
+        );
         if let Some(key) = &self.ssh_key {
             command += &format!(" -o IdentitiesOnly=yes -i {}", shell_quoted(key));
         }
@@ -309,7 +320,8 @@ mod tests {
     fn the_ssh_command_asks_nobody_and_quotes_paths() {
         let remote = remote("git@host:acme/shop.git").with_ssh_key(Path::new("/etc/it's mine"));
         assert_eq!(remote.to_string(), "git@host:acme/shop.git");
-        let command = remote.ssh_command(Path::new("/state/errors"));
+        let command = remote.ssh_command(Path::new("/state/errors"), Duration::from_secs(60));
+        assert!(command.starts_with("timeout 60 ssh "), "{command}");
         assert!(command.contains("BatchMode=yes") && command.contains("StrictHostKeyChecking=yes"));
         assert!(command.contains(r"-o IdentitiesOnly=yes -i '/etc/it'\''s mine'"), "{command}");
         assert!(command.ends_with("2>'/state/errors'"), "{command}");
