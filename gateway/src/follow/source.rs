@@ -3,7 +3,7 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -24,9 +24,13 @@ use crate::{
     node_config::{FollowedProject, Source},
 };
 
-/// Looks at repositories at one time. A look holds a blocking thread for as long as the remote keeps it
-/// waiting, and a remote that is dead must not have them all.
-const MOST_LOOKS: usize = 16;
+/// Looks at repositories at one time that are answered promptly, as nearly all are.
+const QUICK_LOOKS: usize = 16;
+/// A look that takes longer makes room for others: it fetches, or its remote is slow or dead.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Slow looks at one time. Each holds a blocking thread for as long as its remote keeps it waiting, and
+/// those that are dead must not have them all.
+const SLOW_LOOKS: usize = 64;
 
 /// To pass before a source is looked at again that changed while it was read, doubled each time it does:
 /// editors and builds write for moments, and reading what is being written is in vain.
@@ -34,25 +38,57 @@ const CHANGED_PAUSE: Duration = Duration::from_millis(50);
 /// A folder that never rests is still read this often.
 const LONGEST_CHANGED_PAUSE: Duration = Duration::from_secs(2);
 
-/// Bounds the looks at the repositories of all projects. Those that failed the last time wait among
-/// themselves, so that however many remotes are dead, the others are still looked at.
+/// Bounds the looks at the repositories of all projects. Those that take long, or failed the last time,
+/// wait among themselves, so that dozens of dead remotes keep nobody else from being looked at.
 #[derive(Debug, Clone)]
 pub(crate) struct Looks {
-    well: Arc<Semaphore>,
-    failing: Arc<Semaphore>,
+    quick: Arc<Semaphore>,
+    slow: Arc<Semaphore>,
+    /// After which a quick look is a slow one.
+    patience: Duration,
 }
 
 impl Looks {
-    async fn turn(&self, failing: bool) -> OwnedSemaphorePermit {
-        let turns = if failing { &self.failing } else { &self.well };
+    fn new(quick: usize, slow: usize, patience: Duration) -> Self {
+        let turns = |most| Arc::new(Semaphore::new(most));
+        Self { quick: turns(quick), slow: turns(slow), patience }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        failing: bool,
+        look: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        let turn = Self::turn(if failing { &self.slow } else { &self.quick }).await;
+        let turn = Arc::new(Mutex::new(turn));
+        // Held by the thread, which goes on when nobody waits for it any more.
+        let held = turn.clone();
+        let mut looking = task::spawn_blocking(move || {
+            let result = look();
+            drop(held);
+            result
+        });
+        let slow = async {
+            tokio::time::sleep(self.patience).await;
+            Self::turn(&self.slow).await
+        };
+        tokio::select! {
+            done = &mut looking => return done,
+            slow = slow, if !failing => {
+                *turn.lock().unwrap_or_else(PoisonError::into_inner) = slow;
+            }
+        }
+        looking.await
+    }
+
+    async fn turn(turns: &Arc<Semaphore>) -> OwnedSemaphorePermit {
         turns.clone().acquire_owned().await.expect("these semaphores are never closed")
     }
 }
 
 impl Default for Looks {
     fn default() -> Self {
-        let turns = || Arc::new(Semaphore::new(MOST_LOOKS));
-        Self { well: turns(), failing: turns() }
+        Self::new(QUICK_LOOKS, SLOW_LOOKS, PATIENCE)
     }
 }
 
@@ -245,12 +281,7 @@ impl Git {
         failing: bool,
     ) -> Result<Option<Seen>, SourceError> {
         let (repositories, seen) = (self.repositories.clone(), seen.cloned());
-        let turn = self.looks.turn(failing).await;
-        let look = move || {
-            let _turn = turn; // held by the thread, which goes on when nobody waits for it any more
-            repositories.look(seen.as_ref())
-        };
-        task::spawn_blocking(look).await?
+        self.looks.run(failing, move || repositories.look(seen.as_ref())).await?
     }
 }
 
@@ -276,7 +307,10 @@ mod tests {
     use headgate_types::Branch;
 
     use super::*;
-    use crate::node_config::{GitCredentials, OtherRepositories};
+    use crate::{
+        lab::eventually,
+        node_config::{GitCredentials, OtherRepositories},
+    };
 
     fn source(source: Source, served: bool) -> WatchedSource {
         let project = FollowedProject {
@@ -311,6 +345,31 @@ mod tests {
         assert!(pauses.iter().all(|pause| *pause < Duration::from_secs(5)));
         assert!(pauses.iter().any(|pause| *pause != pauses[0]), "{pauses:?}");
         assert_eq!(source(url(), false).pause, Duration::ZERO, "somebody waits for it");
+    }
+
+    #[tokio::test]
+    async fn looks_that_take_long_leave_room_for_others() {
+        let looks = Looks::new(2, 5, Duration::from_millis(10));
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let ended = Arc::new(Mutex::new(ended));
+        let hanging: Vec<_> = (0..5)
+            .map(|_| {
+                let (looks, ended) = (looks.clone(), ended.clone());
+                tokio::spawn(async move {
+                    looks.run(false, move || ended.lock().unwrap().recv().is_err()).await
+                })
+            })
+            .collect();
+        eventually(|| (looks.slow.available_permits() == 0).then_some(())).await;
+        assert!(looks.run(false, || true).await.unwrap(), "one that is quick");
+        let failing =
+            tokio::time::timeout(Duration::from_millis(100), looks.run(true, || true)).await;
+        assert!(failing.is_err(), "one that failed waits for the slow ones");
+        drop(end);
+        for look in hanging {
+            assert!(look.await.unwrap().unwrap());
+        }
+        assert!(looks.run(true, || true).await.unwrap());
     }
 
     #[tokio::test]

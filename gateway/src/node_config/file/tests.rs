@@ -296,7 +296,7 @@ fn mistakes_in_repositories_are_reported_at_their_places() {
         ]
     );
     for (entry, message) in [
-        ("[x]", "4:13"),
+        ("[x]", "expected a URL, or a map with `url`"),
         ("{url: x, tokenfile: y}", "`tokenfile` is not a key of node.yaml here"),
         ("{token_file: y}", "`url` is missing"),
     ] {
