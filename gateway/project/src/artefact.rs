@@ -3,6 +3,8 @@
 //! Only paths are looked at. What the bytes are is told when they are unpacked and compiled; a file
 //! that is too large, empty, or reached only through a link is explained here.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use headgate_types::ByteSize;
 
@@ -21,6 +23,8 @@ pub struct ArtefactFile {
     /// Bytes, as listed.
     pub size: u64,
     pub fingerprint: Fingerprint,
+    /// The repository it is in, if that is not the one of the configuration.
+    pub repository: Option<Arc<str>>,
 }
 
 impl ArtefactFile {
@@ -152,8 +156,9 @@ impl<'a> Search<'a> {
     fn file(&mut self, path: String) -> Option<ArtefactFile> {
         match self.tree.find(&path) {
             Some(entry) if entry.kind == EntryKind::File && entry.size > 0 => {
+                let repository = self.tree.repository_of(&path).map(Into::into);
                 let (path, size, fingerprint) = (path.into(), entry.size, entry.fingerprint);
-                return Some(ArtefactFile { path, size, fingerprint });
+                return Some(ArtefactFile { path, size, fingerprint, repository });
             }
             Some(entry) if entry.kind == EntryKind::File => {
                 self.notes.push(format!("`{path}` is empty"));

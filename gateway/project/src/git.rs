@@ -6,10 +6,10 @@
 //! tree   lists a fetched commit; files are read from the object database, there is no worktree
 //! ```
 //!
-//! https is spoken in this process; ssh and local paths run `ssh` and `git-upload-pack`. The user's Git
-//! configuration is not read, so that a node behaves alike whoever starts it. The clone is a cache: what
-//! is broken in it is thrown away and fetched again. Nothing is ever pushed. Git LFS is not followed:
-//! such a file is its pointer.
+//! https is spoken in this process; ssh and local paths run `ssh` (under `timeout`) and `git-upload-pack`.
+//! Whatever a remote sends is bounded by [`GitLimits`]. The user's Git configuration is not read, so that a
+//! node behaves alike whoever starts it. The clone is a cache: what is broken in it is thrown away and
+//! fetched again. Nothing is ever pushed. Git LFS is not followed: such a file is its pointer.
 //!
 //! Every call blocks; async callers wrap them. One call at a time talks to the remote.
 

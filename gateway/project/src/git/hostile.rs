@@ -6,10 +6,9 @@ use std::{
 };
 
 use flate2::{Compression, write::ZlibEncoder};
+pub use gix::{ObjectId, objs::Kind};
 use gix::{
-    ObjectId,
     hash::Kind as HashKind,
-    objs::Kind,
     protocol::transport::{
         Protocol,
         client::git::{ConnectMode, blocking_io::Connection},
