@@ -212,6 +212,7 @@ const RUN_HELP: &str = "\
 Reads node.yaml, serves what was accepted last, then follows each project's repository.
 SIGTERM and SIGINT drain (a second one ends at once), SIGHUP reads the list of projects again.
 A flag wins over its environment variable, that over the file, that over the default.
+The credentials of a project are also those of its other repositories, a token only on the same host.
 
 A whole node.yaml:
   version: 1
@@ -224,7 +225,11 @@ A whole node.yaml:
       config: https://git.example.com/shop.git
       branch: main
       poll: 5s
-      token_file: /etc/headgate/shop.token
+      token_file: /etc/headgate/shop.token   # or `user:password`; `username` may stand beside it
+      code: https://git.example.com/code.git # what follows is for projects in several repositories
+      repositories:                          # of websites and libraries, by source.github.fullname
+        acme/site: https://git.example.com/site.git
+        acme/docs: {url: 'git@git.example.com:docs.git', ssh_key: docs.key, known_hosts: hosts}
   drain: 30s
   log: {format: json, level: info, access: true}
   store: {keep_revisions: 10}

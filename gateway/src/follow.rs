@@ -4,6 +4,7 @@
 //! if that differs. A failing source is asked again with back-off and never disturbs another project.
 
 mod pinned;
+mod repositories;
 mod source;
 
 use std::{collections::HashSet, sync::Arc, time::Instant};

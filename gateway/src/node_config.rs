@@ -10,6 +10,7 @@ mod file;
 mod problem;
 
 use std::{
+    collections::BTreeMap,
     mem,
     net::SocketAddr,
     num::NonZeroUsize,
@@ -166,6 +167,8 @@ pub struct FollowedProject {
     pub poll: Duration,
     /// How Git proves who it is; paths only.
     pub credentials: GitCredentials,
+    /// Taubyte's separate ones; none of a project that is in one repository as a whole.
+    pub others: OtherRepositories,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,9 +179,39 @@ pub enum Source {
     Git(String),
 }
 
+/// The repositories of a project beside that of its configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OtherRepositories {
+    /// That of the functions' code.
+    pub code: Option<GitSource>,
+    /// Those of websites and libraries, by their `source.github.fullname` in lower case.
+    pub named: BTreeMap<String, GitSource>,
+}
+
+impl OtherRepositories {
+    pub fn is_empty(&self) -> bool {
+        self.code.is_none() && self.named.is_empty()
+    }
+
+    /// The repository that is meant by `source.github.fullname`, in which GitHub ignores case.
+    pub fn find(&self, full_name: &str) -> Option<&GitSource> {
+        self.named.get(&full_name.to_ascii_lowercase())
+    }
+}
+
+/// A repository and how to be let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitSource {
+    /// As in [`Source::Git`].
+    pub url: String,
+    pub credentials: GitCredentials,
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GitCredentials {
-    /// Holds a token for https.
+    /// The user beside the token, for https.
+    pub username: Option<String>,
+    /// Holds a token or a password for https.
     pub token_file: Option<PathBuf>,
     /// A private key for ssh.
     pub ssh_key: Option<PathBuf>,

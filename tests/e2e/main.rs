@@ -12,5 +12,6 @@ mod going_back;
 mod hostile_guests_hurt_only_themselves;
 mod limits_hold;
 mod run_follows_a_branch;
+mod separate_repositories;
 mod state_survives_kill;
 mod websites_are_cached;

@@ -1,7 +1,8 @@
-//! Any bytes as the files of a project load to a project or to errors, and render.
+//! Any bytes as the files of a project load to a project or to errors, and render; before that, they say which
+//! repositories they want.
 #![no_main]
 
-use headgate_project::{LoadOptions, load, tree::MemoryTree};
+use headgate_project::{LoadOptions, load, separate, tree::MemoryTree};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|files: (&[u8], &[u8], &[u8], &[u8])| {
@@ -15,6 +16,8 @@ fuzz_target!(|files: (&[u8], &[u8], &[u8], &[u8])| {
         ("websites/main/index.html", b"<p>"),
     ];
     let tree = MemoryTree::new(files.map(|(path, bytes)| (path, bytes.to_vec())));
+    let wanted = separate(&tree);
+    assert!(wanted.iter().all(|wanted| wanted.folder.starts_with("websites/")));
     let loaded = load(&tree, &LoadOptions::default());
     assert_eq!(loaded.project.is_none(), loaded.diagnostics.has_errors());
     let _ = loaded.diagnostics.render_human(false);

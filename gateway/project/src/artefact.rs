@@ -3,6 +3,8 @@
 //! Only paths are looked at. What the bytes are is told when they are unpacked and compiled; a file
 //! that is too large, empty, or reached only through a link is explained here.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use headgate_types::ByteSize;
 
@@ -21,6 +23,8 @@ pub struct ArtefactFile {
     /// Bytes, as listed.
     pub size: u64,
     pub fingerprint: Fingerprint,
+    /// The repository it is in, if that is not the one of the configuration.
+    pub repository: Option<Arc<str>>,
 }
 
 impl ArtefactFile {
@@ -43,7 +47,7 @@ pub(crate) struct Name<'a> {
 impl Name<'_> {
     /// `functions/<n>`, in an application under both layouts: Taubyte's builder and its command line
     /// disagree about them.
-    fn bases(self, group: &str) -> Vec<String> {
+    pub(crate) fn bases(self, group: &str) -> Vec<String> {
         let name = self.name;
         match self.application {
             None => vec![format!("{group}/{name}")],
@@ -87,7 +91,10 @@ pub(crate) fn of_function(
         None => format!("put the function's WebAssembly at `{}.wasm`", bases[0]),
     };
     let message = format!("the function `{}` has no WebAssembly file", name.name);
-    let diagnostic = search.failed(Diagnostic::error(codes::ARTEFACT_NOT_FOUND, message));
+    let mut diagnostic = search.failed(Diagnostic::error(codes::ARTEFACT_NOT_FOUND, message));
+    if let Some(code) = tree.repository_of(&bases[0]) {
+        diagnostic = diagnostic.note(format!("code is also looked for in the repository {code}"));
+    }
     Err(diagnostic.hint(hint).into())
 }
 
@@ -109,7 +116,16 @@ pub(crate) fn of_website(
     search.tried.extend(bases.iter().map(|base| format!("{base}/")));
     let message = format!("the website `{}` has no files", name.name);
     let diagnostic = search.failed(Diagnostic::error(codes::SITE_NOT_FOUND, message));
-    let hint = format!("put its files into `{}/`, beginning with `index.html`", bases[0]);
+    let (diagnostic, hint) = match tree.repository_of(&bases[0]) {
+        Some(repository) => (
+            diagnostic.note(format!("`{}/` is the repository {repository}", bases[0])),
+            "commit its files there, beginning with `index.html`, or what its build puts out"
+                .to_owned(),
+        ),
+        None => {
+            (diagnostic, format!("put its files into `{}/`, beginning with `index.html`", bases[0]))
+        }
+    };
     Err(diagnostic.hint(hint).into())
 }
 
@@ -140,8 +156,9 @@ impl<'a> Search<'a> {
     fn file(&mut self, path: String) -> Option<ArtefactFile> {
         match self.tree.find(&path) {
             Some(entry) if entry.kind == EntryKind::File && entry.size > 0 => {
+                let repository = self.tree.repository_of(&path).map(Into::into);
                 let (path, size, fingerprint) = (path.into(), entry.size, entry.fingerprint);
-                return Some(ArtefactFile { path, size, fingerprint });
+                return Some(ArtefactFile { path, size, fingerprint, repository });
             }
             Some(entry) if entry.kind == EntryKind::File => {
                 self.notes.push(format!("`{path}` is empty"));

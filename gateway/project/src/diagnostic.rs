@@ -10,7 +10,7 @@ mod render;
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use crate::defaults::MAX_DIAGNOSTICS;
+use crate::{defaults::MAX_DIAGNOSTICS, tree::Tree};
 
 pub use codes::explain;
 
@@ -174,6 +174,16 @@ impl Diagnostics {
         self.warnings += other.warnings - kept(Severity::Warning);
         self.sources.extend(other.sources);
         other.items.into_iter().for_each(|item| self.push(item));
+    }
+
+    /// Says of each problem in a file of another repository which one that is.
+    pub(crate) fn name_repositories(&mut self, tree: &dyn Tree) {
+        for item in &mut self.items {
+            let Some(Place { file, .. }) = &item.place else { continue };
+            if let Some(repository) = tree.repository_of(file) {
+                item.notes.push(format!("this file is of the repository {repository}"));
+            }
+        }
     }
 
     pub fn is_empty(&self) -> bool {

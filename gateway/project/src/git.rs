@@ -6,16 +6,19 @@
 //! tree   lists a fetched commit; files are read from the object database, there is no worktree
 //! ```
 //!
-//! https is spoken in this process; ssh and local paths run `ssh` and `git-upload-pack`. The user's Git
-//! configuration is not read, so that a node behaves alike whoever starts it. The clone is a cache: what
-//! is broken in it is thrown away and fetched again. Nothing is ever pushed. Git LFS is not followed:
-//! such a file is its pointer.
+//! https is spoken in this process; ssh and local paths run `ssh` (under `timeout`) and `git-upload-pack`.
+//! Whatever a remote sends is bounded by [`GitLimits`]. The user's Git configuration is not read, so that a
+//! node behaves alike whoever starts it. The clone is a cache: what is broken in it is thrown away and
+//! fetched again. Nothing is ever pushed. Git LFS is not followed: such a file is its pointer.
 //!
 //! Every call blocks; async callers wrap them. One call at a time talks to the remote.
 
 mod clone;
 mod commit;
 mod error;
+#[cfg(any(test, fuzzing))]
+pub mod hostile;
+mod metered;
 mod poller;
 mod remote;
 mod tree;
@@ -35,7 +38,11 @@ use gix::ObjectId;
 use headgate_types::Commit;
 use tracing::{info, warn};
 
-use self::{clone::BareClone, error::Failure, watchdog::Watchdog};
+use self::{
+    clone::{BareClone, PACKS},
+    error::Failure,
+    watchdog::{Watchdog, folder_bytes},
+};
 pub use self::{
     commit::CommitInfo,
     error::{GitError, RemoteCause},
@@ -49,8 +56,10 @@ use crate::tree::TreeLimits;
 #[derive(Clone, Copy, Debug)]
 pub struct GitLimits {
     pub tree: TreeLimits,
-    /// For one poll or fetch, after connecting.
+    /// For one fetch, after connecting.
     pub time: Duration,
+    /// For one poll.
+    pub poll_time: Duration,
     /// Bytes on disk one fetch may add. Checked a few times a second, so a fast remote gets a little
     /// further.
     pub pack_bytes: u64,
@@ -65,6 +74,8 @@ impl Default for GitLimits {
         Self {
             tree: TreeLimits::default(),
             time: Duration::from_secs(600),
+            // A remote that answers at all does so within a second or two.
+            poll_time: Duration::from_secs(60),
             pack_bytes: 1 << 30,
             object_bytes: 512 << 20,
         }
@@ -82,6 +93,12 @@ pub struct Repository {
     interrupted: AtomicBool,
     /// Set where an object turns out to be unreadable; the next fetch starts over.
     damaged: Arc<AtomicBool>,
+}
+
+/// Whether Git allows a branch of this name.
+pub fn is_branch_name(name: &str) -> bool {
+    let full_name = format!("refs/heads/{name}");
+    gix::validate::reference::name(full_name.as_str().into()).is_ok()
 }
 
 /// Where the branch points on the remote.
@@ -127,10 +144,11 @@ impl Repository {
     pub fn poll(&self) -> Result<RemoteHead, GitError> {
         let _busy = self.busy();
         let clone = self.open_or_make()?;
-        let watchdog = Watchdog::new(&self.interrupted, &self.limits, clone.pack_folder());
+        let limits = GitLimits { time: self.limits.poll_time, ..self.limits };
+        let watchdog = Watchdog::new(&self.interrupted, &limits, clone.pack_folder());
         let id = watchdog
-            .watch(|_stop| clone.remote_head(&self.remote))
-            .map_err(|failure| failure.explain(&self.remote, &self.limits))?;
+            .watch(|stop| clone.remote_head(&self.remote, stop))
+            .map_err(|failure| failure.explain(&self.remote, &limits))?;
         let fetched = !self.damaged.load(Relaxed) && clone.has_commit(id);
         Ok(RemoteHead { commit: to_commit(id), fetched })
     }
@@ -141,20 +159,47 @@ impl Repository {
     /// # Errors
     /// As [`poll`](Self::poll), and [`GitError::TooLarge`] for what is over a limit.
     pub fn fetch(&self) -> Result<Commit, GitError> {
+        self.fetch_within(self.limits.pack_bytes)
+    }
+
+    /// As [`fetch`](Self::fetch), if it brings no more than so many bytes; the limit of this repository
+    /// holds as well.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub fn fetch_within(&self, bytes: u64) -> Result<Commit, GitError> {
         let _busy = self.busy();
+        let limits = GitLimits { pack_bytes: bytes.min(self.limits.pack_bytes), ..self.limits };
         let dir = self.clone_dir();
         let damaged = self.damaged.load(Relaxed);
         if !damaged && !BareClone::is_worn(&dir) {
             let had_one = dir.exists();
-            match self.fetch_into(&dir) {
+            match self.fetch_into(&dir, &limits) {
                 Ok(id) => return Ok(to_commit(id)),
                 Err(failure) if had_one && failure.may_be_the_clone() => {
                     warn!(url = %self.remote, error = %failure, "fetch failed, trying a new clone");
                 }
-                Err(failure) => return Err(failure.explain(&self.remote, &self.limits)),
+                Err(failure) => return Err(failure.explain(&self.remote, &limits)),
             }
         }
-        self.fetch_anew().map(to_commit)
+        self.fetch_anew(&limits).map(to_commit)
+    }
+
+    /// As [`fetch`](Self::fetch), from a remote that is reached in another way.
+    #[cfg(any(test, fuzzing))]
+    fn fetch_over<T>(&self, transport: impl FnOnce() -> T) -> Result<Commit, GitError>
+    where
+        T: gix::protocol::transport::client::blocking_io::Transport,
+    {
+        let clone = self.open_or_make()?;
+        let watchdog = Watchdog::new(&self.interrupted, &self.limits, clone.pack_folder());
+        let fetched = watchdog.watch(|stop| clone.fetch_over(&self.remote, transport(), stop));
+        fetched.map(to_commit).map_err(|failure| failure.explain(&self.remote, &self.limits))
+    }
+
+    /// What the clone takes of the disk, nearly.
+    pub fn bytes(&self) -> u64 {
+        folder_bytes(&self.clone_dir().join(PACKS))
     }
 
     /// Lists a fetched commit.
@@ -188,10 +233,10 @@ impl Repository {
         if clone.has_commit(id) { Ok((clone, id)) } else { Err(not_fetched()) }
     }
 
-    fn fetch_into(&self, dir: &Path) -> Result<ObjectId, Failure> {
+    fn fetch_into(&self, dir: &Path, limits: &GitLimits) -> Result<ObjectId, Failure> {
         let clone = self.try_open_or_make(dir)?;
-        let watchdog = Watchdog::new(&self.interrupted, &self.limits, clone.pack_folder());
-        let id = watchdog.watch(|stop| clone.fetch(&self.remote, stop))?;
+        let watchdog = Watchdog::new(&self.interrupted, limits, clone.pack_folder());
+        let id = watchdog.watch(|stop| clone.fetch(&self.remote, limits, stop))?;
         // Opened anew, so that the new pack counts; listed, so that what is missing shows now.
         let clone = self.try_open_or_make(dir)?;
         match GitTree::list(clone, id, &self.limits.tree, Arc::clone(&self.damaged)) {
@@ -202,10 +247,10 @@ impl Repository {
     }
 
     /// Clones into a folder of its own, and lets that replace the clone once it is complete.
-    fn fetch_anew(&self) -> Result<ObjectId, GitError> {
+    fn fetch_anew(&self, limits: &GitLimits) -> Result<ObjectId, GitError> {
         let (next, dir) = (self.dir.join("clone.next"), self.clone_dir());
         remove(&next)?;
-        match self.fetch_into(&next) {
+        match self.fetch_into(&next, limits) {
             Ok(id) => {
                 remove(&dir)?;
                 fs::rename(&next, &dir).map_err(|source| GitError::Folder { dir, source })?;
@@ -214,7 +259,7 @@ impl Repository {
             }
             Err(failure) => {
                 remove(&next)?;
-                Err(failure.explain(&self.remote, &self.limits))
+                Err(failure.explain(&self.remote, limits))
             }
         }
     }

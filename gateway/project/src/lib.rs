@@ -29,6 +29,7 @@ mod load;
 pub mod model;
 mod raw;
 mod schema;
+mod separate;
 pub mod tree;
 pub mod unpack;
 pub mod watch;
@@ -40,3 +41,4 @@ pub use load::{LoadOptions, Loaded, load};
 pub use model::{
     Application, Certificate, Domain, Function, Group, Project, SiteRoot, Unserved, Website,
 };
+pub use separate::{Separate, separate};

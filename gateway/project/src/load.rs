@@ -46,6 +46,7 @@ pub fn load(tree: &dyn Tree, options: &LoadOptions) -> Loaded {
         );
     }
     let project = project(tree, options, &mut diagnostics);
+    diagnostics.name_repositories(tree);
     let (project, rest) = match diagnostics.has_errors() {
         true => (None, project),
         false => (project, None),
@@ -177,7 +178,7 @@ fn read_other(
     })
 }
 
-fn read_fields(
+pub(crate) fn read_fields(
     tree: &dyn Tree,
     path: &str,
     what: &str,

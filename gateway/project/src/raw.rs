@@ -98,6 +98,8 @@ pub(crate) struct Website {
     pub(crate) paths: Written<Vec<At<Text>>>,
     /// `source.github.fullname`: where Taubyte keeps the site.
     pub(crate) repository: Written<Text>,
+    /// `source.branch`: of that repository.
+    pub(crate) branch: Written<Text>,
 }
 
 #[derive(Debug)]
@@ -169,6 +171,7 @@ impl Website {
             domains: fields.texts("domains"),
             paths: fields.texts("paths").or(source.texts("paths")),
             repository: source.table("github").text("fullname"),
+            branch: source.text("branch"),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{sync::Arc, time::Duration};
 
 use headgate_types::ByteSize;
 
-pub(crate) use groups::{APPLICATION, DOMAIN, FUNCTION, PROJECT, WEBSITE};
+pub(crate) use groups::{APPLICATION, DOMAIN, FUNCTION, LIBRARY, PROJECT, WEBSITE};
 pub(crate) use reader::read;
 
 use crate::diagnostic::Place;

@@ -1,13 +1,14 @@
 //! `Tree`: the files of one revision, read-only, wherever they come from.
 //!
-//! A folder on disk ([`FolderTree`]), a commit ([`crate::git::GitTree`]) and a map in tests
-//! ([`MemoryTree`]) look alike to everything that reads a project. A tree is listed once, when it is
+//! A folder on disk ([`FolderTree`]), a commit ([`crate::git::GitTree`]), several of them in one
+//! ([`MountedTree`]) and a map in tests ([`MemoryTree`]) look alike to everything that reads a project. A tree is listed once, when it is
 //! opened; reading is by listed path only, so no `..` and no absolute path can mean anything. Links
 //! are listed as links and never followed. Nothing here knows what the files mean.
 
 mod folder;
 pub(crate) mod ignored;
 mod memory;
+mod mounted;
 
 use std::{error::Error, fmt};
 
@@ -17,6 +18,7 @@ use headgate_types::{ByteSize, Digest};
 pub use folder::{FolderTree, OpenFolderError};
 pub use ignored::is_ignored;
 pub use memory::MemoryTree;
+pub use mounted::{Mount, MountPoint, MountedTree, TooManyFiles};
 
 /// One revision's files, read-only.
 pub trait Tree: Send + Sync + fmt::Debug {
@@ -32,6 +34,12 @@ pub trait Tree: Send + Sync + fmt::Debug {
     /// What was found but could not be listed, so that it can be reported instead of missed.
     fn unlisted(&self) -> &[Unlisted] {
         &[]
+    }
+
+    /// The repository that a file or a folder comes from, if the project has several and this is not the
+    /// one of its configuration.
+    fn repository_of(&self, _path: &str) -> Option<&str> {
+        None
     }
 
     /// The entry with exactly this path.
@@ -161,6 +169,20 @@ pub enum ReadError {
     Changed { path: String },
     #[error("failed to read `{path}`")]
     Failed { path: String, source: Box<dyn Error + Send + Sync> },
+}
+
+impl ReadError {
+    /// The same of a file that its reader knows under another path.
+    pub(crate) fn at(self, other: &str) -> Self {
+        let path = other.to_owned();
+        match self {
+            Self::NotFound { .. } => Self::NotFound { path },
+            Self::NotAFile { kind, .. } => Self::NotAFile { path, kind },
+            Self::TooLarge { size, limit, .. } => Self::TooLarge { path, size, limit },
+            Self::Changed { .. } => Self::Changed { path },
+            Self::Failed { source, .. } => Self::Failed { path, source },
+        }
+    }
 }
 
 /// The checks every kind of tree makes before it touches content.

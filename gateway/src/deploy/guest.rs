@@ -3,6 +3,7 @@
 use headgate_executor::{CompileError, Compiled, FunctionLimits, GuestKind, MissingImport};
 use headgate_project::{Diagnostic, Function, diagnostic::codes};
 
+use super::ingest::of_repository;
 use crate::manifest::EntryPoint;
 
 /// How a function is called, which its artefact and its `execution.call` decide together.
@@ -20,7 +21,7 @@ pub(super) fn entry_point(
             let diagnostic = Diagnostic::error(codes::UNKNOWN_EXPORT, text)
                 .at(function.call_place.clone())
                 .hint(exports(&compiled.entries));
-            Err(Box::new(diagnostic))
+            Err(Box::new(of_code(diagnostic, function)))
         }
         (GuestKind::Core, None) => {
             let text = format!(
@@ -33,9 +34,13 @@ pub(super) fn entry_point(
                     "a core module is called by the name of one of its exports; a component is not",
                 )
                 .hint(exports(&compiled.entries));
-            Err(Box::new(diagnostic))
+            Err(Box::new(of_code(diagnostic, function)))
         }
     }
+}
+
+fn of_code(diagnostic: Diagnostic, Function { artefact, .. }: &Function) -> Diagnostic {
+    of_repository(diagnostic, &artefact.path, artefact.repository.as_deref())
 }
 
 fn exports(entries: &[String]) -> String {
@@ -55,7 +60,7 @@ pub(super) fn unserved_imports(function: &Function, compiled: &Compiled) -> Opti
     let warning = Diagnostic::warning(codes::NOT_SERVED_YET, text).at(function.place.clone()).note(
         format!("these answer an error when they are called: {}", compiled.unserved.join(", ")),
     );
-    Some(warning)
+    Some(of_code(warning, function))
 }
 
 /// A warning for each limit of which the function wants more than this node gives.
@@ -92,7 +97,8 @@ pub(super) fn guest_refused(function: &Function, error: &CompileError) -> Vec<Di
             )]
         }
     };
-    diagnostics.into_iter().map(|diagnostic| diagnostic.at(function.place.clone())).collect()
+    let placed = |diagnostic: Diagnostic| of_code(diagnostic.at(function.place.clone()), function);
+    diagnostics.into_iter().map(placed).collect()
 }
 
 fn missing_import(path: &str, import: &MissingImport) -> Diagnostic {

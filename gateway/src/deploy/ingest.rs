@@ -82,6 +82,18 @@ pub(super) fn ingest(
     }
 }
 
+/// The diagnostic, with a note if the file is not in the repository of the configuration.
+pub(super) fn of_repository(
+    diagnostic: Diagnostic,
+    path: &str,
+    repository: Option<&str>,
+) -> Diagnostic {
+    match repository {
+        Some(repository) => diagnostic.note(format!("{path} is of the repository {repository}")),
+        None => diagnostic,
+    }
+}
+
 /// How much of a project is ingested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
@@ -149,11 +161,8 @@ impl Ingest<'_> {
             Err(error) => {
                 let text = format!("{} cannot be used: {}", file.path, Chain(&error));
                 let diagnostic = Diagnostic::error(codes::INVALID_ARTEFACT, text).at(place.clone());
-                self.done.diagnostics.push(
-                    diagnostic.hint(
-                        "build it again: raw wasm, a zip that holds `main.wasm`, or a `.zwasm`",
-                    ),
-                );
+                let hint = "build it again: raw wasm, a zip that holds `main.wasm`, or a `.zwasm`";
+                self.report(&file.path, diagnostic.hint(hint));
                 Ok(None)
             }
         }
@@ -171,7 +180,7 @@ impl Ingest<'_> {
                 let what = format!("{} is a {} and is not served", entry.path, entry.kind);
                 let warning = Diagnostic::warning(codes::UNREADABLE_FILE, what)
                     .hint("put a copy of the file there instead");
-                self.done.diagnostics.push(warning.at(website.place.clone()));
+                self.report(&entry.path, warning.at(website.place.clone()));
             } else if let Some(known) = self.before.file(path, entry, self.store) {
                 self.counter.advance();
                 self.cache.files.insert((path.into(), entry.fingerprint), known.clone());
@@ -215,7 +224,7 @@ impl Ingest<'_> {
                         let diagnostic = Diagnostic::error(codes::INVALID_SITE, text)
                             .at(website.place.clone())
                             .hint("make the archive again with an ordinary zip program");
-                        self.done.diagnostics.push(diagnostic);
+                        self.report(path, diagnostic);
                         return Ok(SiteTable::default());
                     }
                 }
@@ -261,6 +270,12 @@ impl Ingest<'_> {
         }
     }
 
+    /// What is wrong with the file at `path`, and in which repository it is.
+    fn report(&mut self, path: &str, diagnostic: Diagnostic) {
+        let repository = self.tree.repository_of(path);
+        self.done.diagnostics.push(of_repository(diagnostic, path, repository));
+    }
+
     fn unreadable(
         &mut self,
         path: &str,
@@ -272,7 +287,7 @@ impl Ingest<'_> {
         }
         let text = format!("{path} cannot be read: {}", Chain(&error));
         let diagnostic = Diagnostic::error(codes::UNREADABLE_FILE, text);
-        self.done.diagnostics.push(diagnostic.at(place.clone()));
+        self.report(path, diagnostic.at(place.clone()));
         Ok(())
     }
 }

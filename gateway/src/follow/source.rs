@@ -3,29 +3,34 @@
 use std::{
     fmt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use headgate_project::{
-    git::{GitError, GitLimits, Poller, RemoteConfig, Repository},
-    tree::{FolderTree, OpenFolderError, Tree, TreeLimits},
+    git::{GitError, Poller},
+    tree::{FolderTree, OpenFolderError, TooManyFiles, Tree, TreeLimits},
     watch::{FolderWatch, WatchFolderError},
 };
 use headgate_types::{Clock, Commit, SystemClock};
 use tokio::{
-    sync::{Notify, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     task::{self, JoinError},
 };
 
+use super::repositories::Repositories;
 use crate::{
     manifest::SourceEntry,
     node_config::{FollowedProject, Source},
 };
 
-/// Looks at repositories at one time. A look holds a blocking thread for as long as the remote keeps it
-/// waiting, and a remote that is dead must not have them all.
-const MOST_LOOKS: usize = 16;
+/// Looks at repositories at one time that are answered promptly, as nearly all are.
+const QUICK_LOOKS: usize = 16;
+/// A look that takes longer makes room for others: it fetches, or its remote is slow or dead.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Slow looks at one time. Each holds a blocking thread for as long as its remote keeps it waiting, and
+/// those that are dead must not have them all.
+const SLOW_LOOKS: usize = 64;
 
 /// To pass before a source is looked at again that changed while it was read, doubled each time it does:
 /// editors and builds write for moments, and reading what is being written is in vain.
@@ -33,13 +38,57 @@ const CHANGED_PAUSE: Duration = Duration::from_millis(50);
 /// A folder that never rests is still read this often.
 const LONGEST_CHANGED_PAUSE: Duration = Duration::from_secs(2);
 
-/// Bounds the looks at all repositories of the node.
+/// Bounds the looks at the repositories of all projects. Those that take long, or failed the last time,
+/// wait among themselves, so that dozens of dead remotes keep nobody else from being looked at.
 #[derive(Debug, Clone)]
-pub(crate) struct Looks(Arc<Semaphore>);
+pub(crate) struct Looks {
+    quick: Arc<Semaphore>,
+    slow: Arc<Semaphore>,
+    /// After which a quick look is a slow one.
+    patience: Duration,
+}
+
+impl Looks {
+    fn new(quick: usize, slow: usize, patience: Duration) -> Self {
+        let turns = |most| Arc::new(Semaphore::new(most));
+        Self { quick: turns(quick), slow: turns(slow), patience }
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        failing: bool,
+        look: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, JoinError> {
+        let turn = Self::turn(if failing { &self.slow } else { &self.quick }).await;
+        let turn = Arc::new(Mutex::new(turn));
+        // Held by the thread, which goes on when nobody waits for it any more.
+        let held = turn.clone();
+        let mut looking = task::spawn_blocking(move || {
+            let result = look();
+            drop(held);
+            result
+        });
+        let slow = async {
+            tokio::time::sleep(self.patience).await;
+            Self::turn(&self.slow).await
+        };
+        tokio::select! {
+            done = &mut looking => return done,
+            slow = slow, if !failing => {
+                *turn.lock().unwrap_or_else(PoisonError::into_inner) = slow;
+            }
+        }
+        looking.await
+    }
+
+    async fn turn(turns: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+        turns.clone().acquire_owned().await.expect("these semaphores are never closed")
+    }
+}
 
 impl Default for Looks {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(MOST_LOOKS)))
+        Self::new(QUICK_LOOKS, SLOW_LOOKS, PATIENCE)
     }
 }
 
@@ -61,6 +110,11 @@ pub(crate) enum SourceError {
     Watch(#[from] WatchFolderError),
     #[error("the repository cannot be followed")]
     Git(#[from] GitError),
+    /// One beside that of the configuration.
+    #[error("the repository {repository} cannot be followed")]
+    Other { repository: Arc<str>, source: GitError },
+    #[error("the repositories cannot be served together")]
+    TooManyFiles(#[from] TooManyFiles),
     /// A bug; the panic itself is in the log.
     #[error("looking at the source panicked")]
     Panicked(#[from] JoinError),
@@ -103,8 +157,9 @@ impl WatchedSource {
                     pause = project.poll.mul_f64(rand::random());
                 }
                 let dir = repositories.join(project.name.as_str());
-                let git = Git::new(project, dir, looks.clone());
-                (git.to_string(), Kind::Git(git))
+                let repositories = Arc::new(Repositories::new(project, dir));
+                let shown = repositories.to_string();
+                (shown, Kind::Git(Git { repositories, looks: looks.clone() }))
             }
         };
         let poller = Poller::new(project.poll);
@@ -120,7 +175,7 @@ impl WatchedSource {
         tokio::time::sleep(self.pause).await;
         match &mut self.kind {
             Kind::Folder(folder) => folder.look(seen).await,
-            Kind::Git(git) => git.look(seen).await,
+            Kind::Git(git) => git.look(seen, self.poller.failures() > 0).await,
         }
     }
 
@@ -213,81 +268,27 @@ impl Folder {
     }
 }
 
-/// A repository that is opened at the first look.
+/// One or more repositories, opened at the first look.
 struct Git {
-    project: FollowedProject,
-    dir: PathBuf,
-    repository: Option<Arc<Repository>>,
+    repositories: Arc<Repositories>,
     looks: Looks,
 }
 
 impl Git {
-    fn new(project: &FollowedProject, dir: PathBuf, looks: Looks) -> Self {
-        Self { project: project.clone(), dir, repository: None, looks }
-    }
-
-    /// The newest commit of the branch, if it is not `seen`.
-    async fn look(&mut self, seen: Option<&Commit>) -> Result<Option<Seen>, SourceError> {
-        let repository = match &self.repository {
-            Some(repository) => repository.clone(),
-            None => self.repository.insert(Arc::new(self.open()?)).clone(),
-        };
-        let seen = seen.cloned();
-        let turn = self.looks.0.clone().acquire_owned().await;
-        let since = Instant::now();
-        let look = move || -> Result<_, GitError> {
-            let _turn = turn; // held by the thread, which goes on when nobody waits for it any more
-            let head = repository.poll()?;
-            if seen.as_ref() == Some(&head.commit) {
-                return Ok(None);
-            }
-            let commit = if head.fetched { head.commit } else { repository.fetch()? };
-            let tree: Arc<dyn Tree> = Arc::new(repository.tree(&commit)?);
-            let sources = vec![git_source(&repository, &commit)];
-            Ok(Some(Seen { commit, sources, tree, since }))
-        };
-        Ok(task::spawn_blocking(look).await??)
-    }
-
-    fn open(&self) -> Result<Repository, GitError> {
-        Repository::open(&self.dir, self.remote()?, GitLimits::default())
-    }
-
-    fn remote(&self) -> Result<RemoteConfig, GitError> {
-        let Source::Git(url) = &self.project.source else {
-            unreachable!("a Git source is made of a Git source");
-        };
-        let credentials = &self.project.credentials;
-        let mut remote = RemoteConfig::new(url, self.project.branch.clone())?;
-        if let Some(path) = &credentials.token_file {
-            remote = remote.with_token_file(path);
-        }
-        if let Some(path) = &credentials.ssh_key {
-            remote = remote.with_ssh_key(path);
-        }
-        if let Some(path) = &credentials.known_hosts {
-            remote = remote.with_known_hosts(path);
-        }
-        Ok(remote)
+    async fn look(
+        &self,
+        seen: Option<&Commit>,
+        failing: bool,
+    ) -> Result<Option<Seen>, SourceError> {
+        let (repositories, seen) = (self.repositories.clone(), seen.cloned());
+        self.looks.run(failing, move || repositories.look(seen.as_ref())).await?
     }
 }
 
 /// Ends a fetch under way, so that shutdown need not wait for a slow remote.
 impl Drop for Git {
     fn drop(&mut self) {
-        if let Some(repository) = &self.repository {
-            repository.interrupt();
-        }
-    }
-}
-
-/// An unusable URL may hold a secret anywhere, so it is not shown at all.
-impl fmt::Display for Git {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.remote() {
-            Ok(remote) => remote.fmt(f),
-            Err(_) => f.write_str("an unusable URL"),
-        }
+        self.repositories.interrupt();
     }
 }
 
@@ -301,28 +302,15 @@ fn folder_source(dir: &Path, commit: &Commit) -> SourceEntry {
     }
 }
 
-/// A commit that does not tell who made it is served all the same.
-fn git_source(repository: &Repository, commit: &Commit) -> SourceEntry {
-    let info = repository.commit_info(commit).ok();
-    let (author, committed_at, subject) = match info {
-        Some(info) => (Some(info.author), Some(info.time), Some(info.subject)),
-        None => (None, None, None),
-    };
-    SourceEntry {
-        repository: repository.remote().to_string(),
-        commit: commit.clone(),
-        author,
-        committed_at,
-        subject,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use headgate_types::Branch;
 
     use super::*;
-    use crate::node_config::GitCredentials;
+    use crate::{
+        lab::eventually,
+        node_config::{GitCredentials, OtherRepositories},
+    };
 
     fn source(source: Source, served: bool) -> WatchedSource {
         let project = FollowedProject {
@@ -331,6 +319,7 @@ mod tests {
             branch: Branch::new("main"),
             poll: Duration::from_secs(5),
             credentials: GitCredentials::default(),
+            others: OtherRepositories::default(),
         };
         WatchedSource::new(&project, Path::new("/nowhere"), &Looks::default(), served)
     }
@@ -356,6 +345,31 @@ mod tests {
         assert!(pauses.iter().all(|pause| *pause < Duration::from_secs(5)));
         assert!(pauses.iter().any(|pause| *pause != pauses[0]), "{pauses:?}");
         assert_eq!(source(url(), false).pause, Duration::ZERO, "somebody waits for it");
+    }
+
+    #[tokio::test]
+    async fn looks_that_take_long_leave_room_for_others() {
+        let looks = Looks::new(2, 5, Duration::from_millis(10));
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let ended = Arc::new(Mutex::new(ended));
+        let hanging: Vec<_> = (0..5)
+            .map(|_| {
+                let (looks, ended) = (looks.clone(), ended.clone());
+                tokio::spawn(async move {
+                    looks.run(false, move || ended.lock().unwrap().recv().is_err()).await
+                })
+            })
+            .collect();
+        eventually(|| (looks.slow.available_permits() == 0).then_some(())).await;
+        assert!(looks.run(false, || true).await.unwrap(), "one that is quick");
+        let failing =
+            tokio::time::timeout(Duration::from_millis(100), looks.run(true, || true)).await;
+        assert!(failing.is_err(), "one that failed waits for the slow ones");
+        drop(end);
+        for look in hanging {
+            assert!(look.await.unwrap().unwrap());
+        }
+        assert!(looks.run(true, || true).await.unwrap());
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use crate::{
     admin::Operations,
     lab::{Events, Lab, eventually, revision, site, write},
     log_hub::LogFilter,
-    node_config::{GitCredentials, Source},
+    node_config::{GitCredentials, OtherRepositories, Source},
     revisions::{Named, Revisions, Wanted},
 };
 
@@ -20,6 +20,7 @@ fn project(name: &str, folder: &Path) -> FollowedProject {
         branch: Branch::new("main"),
         poll: Duration::from_millis(100),
         credentials: GitCredentials::default(),
+        others: OtherRepositories::default(),
     }
 }
 

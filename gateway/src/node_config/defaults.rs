@@ -44,6 +44,8 @@ pub(super) const MOST_WORKERS: usize = 1024;
 
 /// One machine, a small team: more entries are generated, and wrong.
 pub(super) const MOST_PROJECTS: usize = 1000;
+/// Each is asked for news with every poll of its project.
+pub(super) const MOST_REPOSITORIES: usize = 100;
 /// A person's file has a few kilobytes; this only stops the wrong file from being read whole.
 pub(super) const LARGEST_FILE: u64 = 1 << 20;
 

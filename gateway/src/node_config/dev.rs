@@ -10,7 +10,7 @@ use headgate_types::{Branch, Digest, ProjectName};
 
 use super::{
     AdminConfig, Authority, ConfigError, DevAids, FollowedProject, GitCredentials, Listen,
-    NodeConfig, Overrides, Source, TlsConfig, defaults,
+    NodeConfig, OtherRepositories, Overrides, Source, TlsConfig, defaults,
 };
 
 /// What a developer may choose.
@@ -107,6 +107,7 @@ fn project(dir: &Path, branch: Option<Branch>) -> FollowedProject {
         branch: branch.unwrap_or_else(|| Branch::new(defaults::BRANCH)),
         poll: defaults::DEV_POLL,
         credentials: GitCredentials::default(),
+        others: OtherRepositories::default(),
     }
 }
 

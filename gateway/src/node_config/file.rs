@@ -17,12 +17,13 @@ use headgate_types::{Branch, ProjectName};
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
+use self::repository::{CredentialsFile, Named, RepositoryFile};
 use super::{
-    AdminConfig, Authority, ConfigError, DevAids, ExecutorConfig, FollowedProject, GitCredentials,
-    Limits, Listen, LogConfig, NodeConfig, Source, StoreConfig, TlsConfig, defaults, dev::SOCKET,
-    problem::Problem,
+    AdminConfig, Authority, ConfigError, DevAids, ExecutorConfig, FollowedProject, Limits, Listen,
+    LogConfig, NodeConfig, Source, StoreConfig, TlsConfig, defaults, dev::SOCKET, problem::Problem,
 };
 
+mod repository;
 mod scalar;
 mod yaml;
 
@@ -97,11 +98,12 @@ struct ProjectFile {
     config: Text,
     branch: Option<Text>,
     poll: Option<Text>,
+    username: Option<Text>,
     token_file: Option<Text>,
     ssh_key: Option<Text>,
     known_hosts: Option<Text>,
-    code: Option<Text>,
-    repositories: Option<Spanned<BTreeMap<String, String>>>,
+    code: Option<Spanned<RepositoryFile>>,
+    repositories: Option<Named>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -252,19 +254,24 @@ impl Reader<'_> {
     }
 
     fn project(&mut self, file: ProjectFile) -> Option<FollowedProject> {
-        self.not_served(file.code.as_ref(), "code");
-        self.not_served(file.repositories.as_ref(), "repositories");
         let name = self.parsed(
             &file.name,
             |text| text.parse::<ProjectName>(),
             "it names the project in logs, paths and on the command line",
         );
         let source = self.source(&file.config, file.branch.is_some());
-        let credentials = GitCredentials {
-            token_file: self.secret(file.token_file),
-            ssh_key: self.secret(file.ssh_key),
-            known_hosts: self.secret(file.known_hosts),
+        let written = CredentialsFile {
+            username: file.username,
+            token_file: file.token_file,
+            ssh_key: file.ssh_key,
+            known_hosts: file.known_hosts,
         };
+        let alone = file.code.is_none() && file.repositories.is_none();
+        let credentials = match &source {
+            Some(Source::Git(url)) if alone => self.fitting_credentials(written, url),
+            _ => self.credentials(written),
+        };
+        let others = self.others(file.code, file.repositories, source.as_ref(), &credentials);
         let poll = match file.poll {
             Some(text) => self.duration(&text, defaults::SHORTEST_POLL, defaults::LONGEST_DRAIN),
             None => Some(defaults::POLL),
@@ -275,6 +282,7 @@ impl Reader<'_> {
             branch: self.branch(file.branch),
             poll: poll?,
             credentials,
+            others,
         })
     }
 
@@ -306,40 +314,10 @@ impl Reader<'_> {
             );
             return None;
         }
-        match value.split_once("://") {
-            Some((scheme, rest)) => self.url(text, scheme, rest),
-            None if is_scp_like(value) => Some(Source::Git(value.to_owned())),
-            None => {
-                let path = self.path(text);
-                Some(match branch_named {
-                    true => Source::Git(path.to_string_lossy().into_owned()),
-                    false => Source::Folder(path),
-                })
-            }
+        if branch_named || value.contains("://") || is_scp_like(value) {
+            return self.repository_url(text).map(Source::Git);
         }
-    }
-
-    fn url(&mut self, text: &Text, scheme: &str, rest: &str) -> Option<Source> {
-        if !matches!(scheme, "https" | "http" | "ssh" | "file") {
-            self.mistake(
-                text,
-                format!("`{scheme}` repositories cannot be followed"),
-                "use https, ssh or file".to_owned(),
-            );
-            return None;
-        }
-        let host = rest.split('/').next().unwrap_or_default();
-        let user = host.rsplit_once('@').map(|(user, _)| user);
-        if user.is_some_and(|user| user.contains(':') || scheme.starts_with("http")) {
-            self.mistake(
-                text,
-                "the URL holds credentials".to_owned(),
-                "put the token into a file only headgate may read, and name it in `token_file`"
-                    .to_owned(),
-            );
-            return None;
-        }
-        Some(Source::Git(text.value.trim().to_owned()))
+        Some(Source::Folder(self.path(text)))
     }
 
     fn executor(&mut self, file: ExecutorFile) -> ExecutorConfig {

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::ProjectName;
+use crate::{Digest, ProjectName};
 
 /// A Git branch by its short name (`main`, `feature/x`).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
@@ -27,7 +27,8 @@ impl fmt::Display for Branch {
     }
 }
 
-/// What identifies one state of the sources: a Git object id, or `worktree-<digest>` for a folder.
+/// What identifies one state of the sources: a Git object id, `worktree-<digest>` for a folder, or of
+/// several repositories the beginning of the first one's commit, a `+` and a digest of all.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub struct Commit(Arc<str>);
@@ -41,9 +42,27 @@ impl Commit {
         &self.0
     }
 
-    /// The first ten characters of a Git id; a folder's id keeps its prefix.
+    /// One state of several repositories: that of `first`, by which people know it, and what `others` are
+    /// (each a place and a commit), in whichever order.
+    pub fn of_several<'a>(
+        first: &Self,
+        others: impl IntoIterator<Item = (&'a str, &'a Self)>,
+    ) -> Self {
+        let mut lines: Vec<_> =
+            others.into_iter().map(|(place, commit)| format!("{place}\0{commit}\n")).collect();
+        lines.sort_unstable();
+        let digest = Digest::of(format!("{first}\n{}", lines.concat()).as_bytes());
+        Self::new(&format!("{}+{}", first.fmt_short(), digest.fmt_short()))
+    }
+
+    /// The first ten characters of a Git id; a folder's id keeps its prefix, and that of several
+    /// repositories is short as it is.
     pub fn fmt_short(&self) -> &str {
-        let length = if self.0.starts_with("worktree-") { 19 } else { 10 };
+        let length = match &self.0 {
+            text if text.starts_with("worktree-") => 19,
+            text if text.contains('+') => text.len(),
+            _ => 10,
+        };
         self.0.get(..length).unwrap_or(&self.0)
     }
 }
@@ -100,5 +119,27 @@ impl Generation {
 impl fmt::Display for Generation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_of_several_repositories_begins_with_the_first_ones_commit() {
+        let first = Commit::new("1a2b3c4d5e6f1a2b3c4d5e6f1a2b3c4d5e6f1a2b");
+        let (one, two) = (Commit::new("aa"), Commit::new("bb"));
+        let of = |others: &[(&str, &Commit)]| {
+            Commit::of_several(&first, others.iter().copied()).as_str().to_owned()
+        };
+        let both = of(&[("code", &one), ("site", &two)]);
+        assert!(both.starts_with("1a2b3c4d5e+") && both.len() == 21, "{both}");
+        assert_eq!(Commit::new(&both).fmt_short(), both);
+        assert_eq!(of(&[("site", &two), ("code", &one)]), both, "in whichever order");
+        assert_ne!(of(&[("code", &two), ("site", &one)]), both);
+        assert_ne!(of(&[("code", &one)]), both);
+        let rewritten = Commit::new("1a2b3c4d5e0000000000");
+        assert_ne!(Commit::of_several(&rewritten, [("code", &one), ("site", &two)]).as_str(), both);
     }
 }

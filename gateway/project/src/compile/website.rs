@@ -6,6 +6,7 @@ use super::Compiler;
 use crate::{
     artefact,
     diagnostic::{Diagnostic, codes, quoted},
+    git::is_branch_name,
     model::{Group, Website},
     raw,
     schema::{At, Text, Written},
@@ -25,6 +26,7 @@ impl Compiler<'_> {
                 prefixes.push(prefix);
             }
         }
+        self.check_branch(&body.branch);
         let names = artefact::Name { application: application.as_deref(), name: &name };
         let root = match artefact::of_website(self.tree, names) {
             Ok((root, doubt)) => {
@@ -33,14 +35,13 @@ impl Compiler<'_> {
                 }
                 root
             }
-            Err(mut error) => {
-                if let Written::Value(At { value, .. }) = &body.repository {
-                    let repository = quoted(value);
-                    *error = error.note(format!(
-                        "`source.github` says that they are in {repository}; sites in \
-                         repositories of their own are not fetched yet"
-                    ));
-                }
+            Err(error) => {
+                let error = match body.repository {
+                    Written::Value(repository) if self.is_unmapped(&error, names) => {
+                        unmapped(*error, names, repository)
+                    }
+                    _ => *error,
+                };
                 let at = error.place.clone().unwrap_or_else(|| place.clone());
                 self.report.push(error.at(at));
                 return None;
@@ -48,6 +49,25 @@ impl Compiler<'_> {
         };
         let (hosts, domains) = (domains.hosts, domains.names);
         Some(Website { application, name, id, hosts, domains, prefixes, root, place })
+    }
+
+    /// Whether a site has no files because nobody brought its repository.
+    fn is_unmapped(&self, error: &Diagnostic, names: artefact::Name<'_>) -> bool {
+        let bases = names.bases(Group::Websites.folder());
+        let mounted = bases.iter().any(|base| self.tree.repository_of(base).is_some());
+        error.code == codes::SITE_NOT_FOUND && !mounted
+    }
+
+    fn check_branch(&mut self, branch: &Written<Text>) {
+        let Written::Value(At { value, place }) = branch else { return };
+        if !is_branch_name(value) {
+            let message = format!("{} cannot be a branch of Git", quoted(value));
+            self.report.push(
+                Diagnostic::error(codes::INVALID_VALUE, message)
+                    .at(place.clone())
+                    .hint("write its short name, such as `main`"),
+            );
+        }
     }
 
     /// `/docs` for `/docs` and `/docs/`.
@@ -72,4 +92,23 @@ impl Compiler<'_> {
             .push(Diagnostic::error(codes::INVALID_PATH, message).at(place.clone()).hint(hint));
         None
     }
+}
+
+/// The same, said of a site whose files its YAML places into a repository nobody told us of.
+fn unmapped(
+    not_found: Diagnostic,
+    names: artefact::Name<'_>,
+    At { value, place }: At<Text>,
+) -> Diagnostic {
+    let repository = quoted(&value);
+    let message = format!(
+        "the website `{}` is in the repository {repository}, and nothing says where that is",
+        names.name
+    );
+    let base = names.bases(Group::Websites.folder()).swap_remove(0);
+    let plain = repository.trim_matches('`');
+    let hint = format!(
+        "add `repositories: {{{plain}: URL}}` to this project in `node.yaml`, or put the site into `{base}/`"
+    );
+    Diagnostic { code: codes::UNMAPPED_REPOSITORY, message, ..not_found }.at(place).hint(hint)
 }

@@ -140,6 +140,11 @@ codes! {
          submodules are not followed.";
     SITE_NOT_FOUND = "site-not-found":
         "A website is a folder or `build.zip` named as its YAML file is, and neither was found.";
+    UNMAPPED_REPOSITORY = "unmapped-repository":
+        "A website's `source.github.fullname` names a repository of its own, and the project has no files \
+         for it. A node finds that repository by `repositories` in `node.yaml`, which maps such names to \
+         URLs: `repositories: {acme/site: https://github.com/acme/site.git}` under the project. A folder \
+         or `build.zip` beside the website's YAML does as well.";
     SITE_NOT_BUILT = "site-not-built":
         "A website's folder holds a `package.json` but no `out/`, `dist/` or `build/` with an \
          `index.html`. The folder itself is served, sources and all. Run the build and make its \

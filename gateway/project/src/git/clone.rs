@@ -4,7 +4,7 @@ use std::{
     fs, io,
     num::NonZeroU32,
     path::{Path, PathBuf},
-    sync::atomic::AtomicBool,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use gix::{
@@ -14,7 +14,10 @@ use gix::{
     progress::Discard,
     protocol::{
         handshake::Ref,
-        transport::client::{TransportWithoutIO, blocking_io::Transport},
+        transport::client::{
+            TransportWithoutIO,
+            blocking_io::{Transport, http},
+        },
     },
     remote::{Connection, Direction, fetch::Shallow},
     sec::{Permission, identity::Account},
@@ -23,6 +26,7 @@ use gix::{
 use super::{
     GitError, GitLimits, RemoteConfig,
     error::{Failure, RemoteCause},
+    metered::{Meter, Metered},
 };
 
 /// Named in an error when the wanted branch is missing.
@@ -31,6 +35,13 @@ pub(super) const MAX_BRANCHES_SHOWN: usize = 10;
 /// Each fetch adds a pack, and gix has no garbage collection: after this many, cloning anew (one commit
 /// deep) is cheaper than looking into all of them.
 const MAX_PACKS: usize = 50;
+
+/// Where a repository keeps its packs.
+pub(super) const PACKS: &str = "objects/pack";
+
+/// What a remote may say before it sends a pack. One that is asked for one branch sends a hundred bytes,
+/// one that speaks the old protocol sends a line for each branch and tag.
+const REFS_BYTES: u64 = 16 << 20;
 
 /// What ssh may say before we stop reading it.
 const MAX_SSH_WORDS: usize = 4 << 10;
@@ -72,7 +83,7 @@ impl BareClone {
 
     /// Removes what a killed process left half done. Nobody else writes to our clone.
     pub(super) fn clear_leftovers(dir: &Path) -> io::Result<()> {
-        for_each_file(&dir.join("objects/pack"), &mut |path| {
+        for_each_file(&dir.join(PACKS), &mut |path| {
             let whole = match path.extension().and_then(|extension| extension.to_str()) {
                 Some("pack") => path.with_extension("idx").exists(),
                 Some("idx") => path.with_extension("pack").exists(),
@@ -91,13 +102,13 @@ impl BareClone {
 
     /// Whether so many packs have gathered that the clone should be made anew.
     pub(super) fn is_worn(dir: &Path) -> bool {
-        let packs = fs::read_dir(dir.join("objects/pack"));
+        let packs = fs::read_dir(dir.join(PACKS));
         let packs = packs.into_iter().flatten().flatten();
         packs.filter(|entry| entry.path().extension() == Some("pack".as_ref())).count() > MAX_PACKS
     }
 
     pub(super) fn pack_folder(&self) -> PathBuf {
-        self.repository.path().join("objects/pack")
+        self.repository.path().join(PACKS)
     }
 
     pub(super) fn repository(&self) -> &ThreadSafeRepository {
@@ -110,16 +121,21 @@ impl BareClone {
     }
 
     /// Where the branch points on the remote.
-    pub(super) fn remote_head(&self, remote: &RemoteConfig) -> Result<ObjectId, Failure> {
+    pub(super) fn remote_head(
+        &self,
+        remote: &RemoteConfig,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<ObjectId, Failure> {
         let repository = self.repository.to_thread_local();
-        self.talk(remote, || {
+        let meter = Meter::new(stop.clone(), REFS_BYTES);
+        self.talk(remote, &meter, || {
             let git_remote = fetching(&repository, remote, remote.branch.as_str())?;
-            let connection = connect(&git_remote, remote)?;
+            let connection = connect(&git_remote, remote, &meter)?;
             let (map, _handshake) =
                 connection.ref_map(Discard, gix::remote::ref_map::Options::default())?;
             match find_branch(&map.remote_refs, remote) {
                 Some(id) => Ok(Ok(id)),
-                None => Ok(Err(Failure::NoBranch(branches(&repository, remote)?))),
+                None => Ok(Err(Failure::NoBranch(branches(&repository, remote, &meter)?))),
             }
         })?
     }
@@ -128,20 +144,34 @@ impl BareClone {
     pub(super) fn fetch(
         &self,
         remote: &RemoteConfig,
-        stop: &AtomicBool,
+        limits: &GitLimits,
+        stop: &Arc<AtomicBool>,
     ) -> Result<ObjectId, Failure> {
         let repository = self.repository.to_thread_local();
-        self.talk(remote, || {
+        let meter = Meter::new(stop.clone(), limits.pack_bytes.saturating_add(REFS_BYTES));
+        self.talk(remote, &meter, || {
             let git_remote = fetching(&repository, remote, remote.branch.as_str())?;
-            let connection = connect(&git_remote, remote)?;
-            let options = gix::remote::ref_map::Options::default();
-            let prepared = connection.prepare_fetch(Discard, options)?;
-            let Some(id) = find_branch(&prepared.ref_map().remote_refs, remote) else {
-                return Ok(Err(Failure::NoBranch(branches(&repository, remote)?)));
-            };
-            let newest_only = Shallow::DepthAtRemote(NonZeroU32::MIN);
-            prepared.with_shallow(newest_only).receive(Discard, stop)?;
-            Ok(Ok(id))
+            match receive(connect(&git_remote, remote, &meter)?, remote, stop)? {
+                Some(id) => Ok(Ok(id)),
+                None => Ok(Err(Failure::NoBranch(branches(&repository, remote, &meter)?))),
+            }
+        })?
+    }
+
+    /// As [`fetch`](Self::fetch), from a remote that is reached in another way.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn fetch_over<T: Transport>(
+        &self,
+        remote: &RemoteConfig,
+        transport: T,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<ObjectId, Failure> {
+        let repository = self.repository.to_thread_local();
+        let meter = Meter::new(stop.clone(), u64::MAX);
+        self.talk(remote, &meter, || {
+            let git_remote = fetching(&repository, remote, remote.branch.as_str())?;
+            let connection = git_remote.to_connection_with_transport(transport);
+            Ok(receive(connection, remote, stop)?.ok_or(Failure::NoBranch(Vec::new())))
         })?
     }
 
@@ -149,6 +179,7 @@ impl BareClone {
     fn talk<T>(
         &self,
         remote: &RemoteConfig,
+        meter: &Meter,
         work: impl FnOnce() -> Result<T, Talk>,
     ) -> Result<T, Failure> {
         if let Some(path) = remote.local_path().filter(|path| !path.exists()) {
@@ -159,6 +190,7 @@ impl BareClone {
         let _absent = fs::remove_file(&self.ssh_errors);
         work().map_err(|failed| match failed {
             Talk::Config(error) => Failure::Explained(error),
+            Talk::Remote(_) if meter.is_exhausted() => Failure::TooLarge,
             Talk::Remote(error) => Failure::Remote { error, ssh: self.ssh_words() },
         })
     }
@@ -197,13 +229,40 @@ fn fetching<'a>(
         .with_refspecs([branch.as_str()], Direction::Fetch)?)
 }
 
+/// Receives the newest commit of the branch; `None` if there is none.
+fn receive<T: Transport>(
+    connection: Connection<'_, '_, '_, T>,
+    remote: &RemoteConfig,
+    stop: &AtomicBool,
+) -> Result<Option<ObjectId>, Talk> {
+    let options = gix::remote::ref_map::Options::default();
+    let prepared = connection.prepare_fetch(Discard, options)?;
+    let Some(id) = find_branch(&prepared.ref_map().remote_refs, remote) else { return Ok(None) };
+    let newest_only = Shallow::DepthAtRemote(NonZeroU32::MIN);
+    prepared.with_shallow(newest_only).receive(Discard, stop)?;
+    Ok(Some(id))
+}
+
 /// Connects, showing credentials at once if there are any, and never asking a person or a helper.
 fn connect<'a, 'repo>(
     git_remote: &'a gix::Remote<'repo>,
     remote: &RemoteConfig,
+    meter: &Meter,
 ) -> Result<Connection<'a, 'static, 'repo, Boxed>, Talk> {
-    let credentials = remote.credentials().map_err(Talk::Config)?;
-    let mut connection = git_remote.connect(Direction::Fetch)?.with_credentials(|_| Ok(None));
+    let mut credentials = remote.credentials().map_err(Talk::Config)?;
+    let connection = match remote.is_http() {
+        true => {
+            let (url, version) = git_remote.sanitized_url_and_version(Direction::Fetch)?;
+            let mut http = Metered::new(meter.clone());
+            if let Some(found) = credentials.take_if(|_| !remote.is_encrypted()) {
+                http = http.with_credentials(&found);
+            }
+            let transport = http::Transport::new_http(http, url, version, false);
+            git_remote.to_connection_with_transport(Box::new(transport) as Boxed)
+        }
+        false => git_remote.connect(Direction::Fetch)?,
+    };
+    let mut connection = connection.with_credentials(|_| Ok(None));
     if let Some(found) = credentials {
         let account =
             Account { username: found.user, password: found.password, oauth_refresh_token: None };
@@ -221,10 +280,14 @@ fn find_branch(refs: &[Ref], remote: &RemoteConfig) -> Option<ObjectId> {
 }
 
 /// Which branches there are, for whoever misspelled one. Usually the remote is asked for ours only.
-fn branches(repository: &gix::Repository, remote: &RemoteConfig) -> Result<Vec<String>, Talk> {
+fn branches(
+    repository: &gix::Repository,
+    remote: &RemoteConfig,
+    meter: &Meter,
+) -> Result<Vec<String>, Talk> {
     let git_remote = fetching(repository, remote, "*")?;
     let options = gix::remote::ref_map::Options::default();
-    let (map, _handshake) = connect(&git_remote, remote)?.ref_map(Discard, options)?;
+    let (map, _handshake) = connect(&git_remote, remote, meter)?.ref_map(Discard, options)?;
     let names = map.remote_refs.iter().filter_map(|listed| {
         let name = listed.unpack().0.strip_prefix(b"refs/heads/")?;
         Some(name.to_str_lossy().chars().filter(|c| !c.is_control()).collect())
@@ -238,7 +301,7 @@ fn options(remote: &RemoteConfig, limits: &GitLimits, ssh_errors: &Path) -> Opti
     permissions.env.http_transport = Permission::Allow;
     let object_bytes = limits.object_bytes;
     Options::isolated().permissions(permissions).config_overrides([
-        format!("core.sshCommand={}", remote.ssh_command(ssh_errors)),
+        format!("core.sshCommand={}", remote.ssh_command(ssh_errors, limits.time)),
         "ssh.variant=ssh".to_owned(),
         // Moving a branch asks for a name even where no log of it is kept.
         "user.name=headgate".to_owned(),

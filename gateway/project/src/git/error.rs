@@ -195,14 +195,14 @@ impl Reason {
         if has(&["Host key verification failed", "host key is known", "IDENTIFICATION HAS CHANGED"])
         {
             Some(Self::HostKey)
+        } else if has(&["ssh: not found", "command not found", "failed to run command"]) {
+            Some(Self::NoProgram)
         } else if has(&["Permission denied", "Too many authentication failures"]) {
             Some(Self::Refused)
         } else if has(&["epository not found", "not appear to be a git repository", "No such"]) {
             Some(Self::NoRepository)
         } else if has(&["Could not resolve", "connect to host", "timed out", "Connection closed"]) {
             Some(Self::Unreachable)
-        } else if has(&["ssh: not found", "command not found"]) {
-            Some(Self::NoProgram)
         } else {
             None
         }
@@ -268,6 +268,7 @@ mod tests {
             ),
             ("ssh: connect to host h port 22: Connection refused", Reason::Unreachable),
             ("sh: 1: ssh: not found", Reason::NoProgram),
+            ("timeout: failed to run command 'ssh': No such file or directory", Reason::NoProgram),
         ] {
             assert_eq!(Reason::of_ssh(said), Some(reason), "{said}");
         }

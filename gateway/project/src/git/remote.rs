@@ -2,13 +2,15 @@
 
 use std::{
     fmt, fs,
+    net::IpAddr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use gix::url::Scheme;
 use headgate_types::Branch;
 
-use super::GitError;
+use super::{GitError, is_branch_name};
 
 /// What stands in for credentials wherever a URL is shown.
 const REDACTED: &str = "[redacted]";
@@ -26,6 +28,7 @@ pub struct RemoteConfig {
     pub(super) branch: Branch,
     /// From the URL.
     credentials: Option<Credentials>,
+    username: Option<Box<str>>,
     token_file: Option<PathBuf>,
     ssh_key: Option<PathBuf>,
     known_hosts: Option<PathBuf>,
@@ -39,15 +42,14 @@ pub(super) struct Credentials {
 
 impl RemoteConfig {
     /// `url` may be `https://`, `ssh://`, `user@host:path`, `file://` or a path; `http://` too, but
-    /// without credentials. A token may stand in it (`https://TOKEN@host/…`), a file is the better place.
+    /// with credentials only where nothing leaves this machine. A token may stand in it (`https://TOKEN@host/…`), a file is the better place.
     ///
     /// # Errors
     /// [`GitError::Url`] or [`GitError::BranchName`], neither showing what may be a secret.
     pub fn new(url: &str, branch: Branch) -> Result<Self, GitError> {
         let refused = |why| GitError::Url { url: redact(url), why };
         let mut parsed = gix::url::parse(url).map_err(|_| refused("it cannot be parsed"))?;
-        let full_name = format!("refs/heads/{branch}");
-        if gix::validate::reference::name(full_name.as_str().into()).is_err() {
+        if !is_branch_name(branch.as_str()) {
             return Err(GitError::BranchName { branch });
         }
         let credentials = match &parsed.scheme {
@@ -58,7 +60,7 @@ impl RemoteConfig {
             Scheme::Ssh | Scheme::File => None,
             _ => return Err(refused("use https, ssh or a path")),
         };
-        if credentials.is_some() && parsed.scheme == Scheme::Http {
+        if credentials.is_some() && !takes_token(&parsed) {
             return Err(refused("credentials are not sent over plain http; use https"));
         }
         let shown = match &credentials {
@@ -70,6 +72,7 @@ impl RemoteConfig {
             shown: shown.into(),
             branch,
             credentials,
+            username: None,
             token_file: None,
             ssh_key: None,
             known_hosts: None,
@@ -77,10 +80,16 @@ impl RemoteConfig {
     }
 
     /// Reads `TOKEN` or `user:TOKEN` from a file before each connection over https, so that it can be
-    /// renewed while we run.
+    /// renewed while we run. Other URLs have no use for it.
     #[must_use]
     pub fn with_token_file(self, path: &Path) -> Self {
         Self { token_file: Some(path.to_owned()), ..self }
+    }
+
+    /// The user beside the token, so that the file holds nothing but that.
+    #[must_use]
+    pub fn with_username(self, name: &str) -> Self {
+        Self { username: Some(name.into()), ..self }
     }
 
     /// Uses this private key for ssh and no other.
@@ -105,34 +114,57 @@ impl RemoteConfig {
         (self.url.scheme == Scheme::File).then(|| gix::path::from_bstring(path).ok()).flatten()
     }
 
+    /// Whether a token may be shown to it: over https, or over http to this machine itself.
+    pub fn takes_token(&self) -> bool {
+        takes_token(&self.url)
+    }
+
+    pub fn is_ssh(&self) -> bool {
+        self.url.scheme == Scheme::Ssh
+    }
+
+    /// Whether both are on one host, which may see the same credentials.
+    pub fn is_of_host(&self, other: &Self) -> bool {
+        let host = |remote: &Self| (remote.url.host().map(str::to_lowercase), remote.url.port);
+        self.url.scheme == other.url.scheme && host(self) == host(other)
+    }
+
+    pub(super) fn is_http(&self) -> bool {
+        matches!(self.url.scheme, Scheme::Https | Scheme::Http)
+    }
+
+    pub(super) fn is_encrypted(&self) -> bool {
+        matches!(self.url.scheme, Scheme::Https | Scheme::Ssh)
+    }
+
     pub(super) fn host(&self) -> &str {
         self.url.host().unwrap_or("localhost")
     }
 
-    pub(super) fn is_ssh(&self) -> bool {
-        self.url.scheme == Scheme::Ssh
-    }
-
     /// What to show to an https server, if anything.
     pub(super) fn credentials(&self) -> Result<Option<Credentials>, GitError> {
-        let Some(path) = self.token_file.as_ref().filter(|_| self.url.scheme == Scheme::Https)
-        else {
+        let Some(path) = self.token_file.as_ref().filter(|_| self.takes_token()) else {
             return Ok(self.credentials.clone());
         };
         let content = fs::read_to_string(path)
             .map_err(|source| GitError::TokenFile { path: path.clone(), source })?;
         let content = content.trim();
-        let (user, password) = content.split_once(':').unwrap_or((TOKEN_USER, content));
+        let (user, password) = match &self.username {
+            Some(username) => (&**username, content),
+            None => content.split_once(':').unwrap_or((TOKEN_USER, content)),
+        };
         Ok(Some(Credentials { user: user.to_owned(), password: password.to_owned() }))
     }
 
     /// The command line gix runs for ssh, which it gives to a shell. What ssh has to say goes into
-    /// `errors` instead of our terminal.
-    pub(super) fn ssh_command(&self, errors: &Path) -> String {
+    /// `errors` instead of our terminal. gix waits for ssh however long that takes, so it has a limit.
+    pub(super) fn ssh_command(&self, errors: &Path, limit: Duration) -> String {
         // Never ask anyone anything; notice within a minute that the other side is gone.
-        let mut command = "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10 \
-                           -o ServerAliveInterval=15 -o ServerAliveCountMax=3"
-            .to_owned();
+        let mut command = format!(
+            "timeout {} ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ConnectTimeout=10 \
+             -o ServerAliveInterval=15 -o ServerAliveCountMax=3",
+            limit.as_secs().max(1)
+        );
         if let Some(key) = &self.ssh_key {
             command += &format!(" -o IdentitiesOnly=yes -i {}", shell_quoted(key));
         }
@@ -156,6 +188,18 @@ impl fmt::Debug for RemoteConfig {
             .field("url", &self.shown)
             .field("branch", &self.branch)
             .finish_non_exhaustive()
+    }
+}
+
+fn takes_token(url: &gix::Url) -> bool {
+    let is_here = |host: &str| {
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    };
+    match url.scheme {
+        Scheme::Https => true,
+        Scheme::Http => url.host().is_some_and(is_here),
+        _ => false,
     }
 }
 
@@ -233,15 +277,51 @@ mod tests {
         assert_eq!(pair(&configured), of(TOKEN_USER, "first"));
         fs::write(file.path(), "oauth2:second\n").unwrap();
         assert_eq!(pair(&configured), of("oauth2", "second"));
+        let named = remote("https://host/x").with_token_file(file.path()).with_username("bob");
+        assert_eq!(pair(&named), of("bob", "oauth2:second"));
         file.close().unwrap();
         assert!(matches!(configured.credentials(), Err(GitError::TokenFile { .. })));
+    }
+
+    #[test]
+    fn a_token_is_shown_over_http_to_this_machine_only() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "token").unwrap();
+        for (url, shown) in [
+            ("http://127.0.0.1:80/x", true),
+            ("http://[::1]/x", true),
+            ("http://localhost/x", true),
+            ("https://host/x", true),
+            ("http://host/x", false),
+            ("http://127.0.0.1.example.com/x", false),
+            ("ssh://host/x", false),
+            ("/srv/x", false),
+        ] {
+            let configured = remote(url).with_token_file(file.path());
+            assert_eq!(configured.credentials().unwrap().is_some(), shown, "{url}");
+            assert_eq!(configured.takes_token(), shown, "{url}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_the_same_by_scheme_name_and_port() {
+        let home = remote("https://git.example.com/acme/shop");
+        for (url, same) in [
+            ("https://GIT.example.com/acme/site", true),
+            ("https://git.example.com:8443/acme/site", false),
+            ("https://example.com/acme/site", false),
+            ("ssh://git.example.com/acme/site", false),
+        ] {
+            assert_eq!(home.is_of_host(&remote(url)), same, "{url}");
+        }
     }
 
     #[test]
     fn the_ssh_command_asks_nobody_and_quotes_paths() {
         let remote = remote("git@host:acme/shop.git").with_ssh_key(Path::new("/etc/it's mine"));
         assert_eq!(remote.to_string(), "git@host:acme/shop.git");
-        let command = remote.ssh_command(Path::new("/state/errors"));
+        let command = remote.ssh_command(Path::new("/state/errors"), Duration::from_secs(60));
+        assert!(command.starts_with("timeout 60 ssh "), "{command}");
         assert!(command.contains("BatchMode=yes") && command.contains("StrictHostKeyChecking=yes"));
         assert!(command.contains(r"-o IdentitiesOnly=yes -i '/etc/it'\''s mine'"), "{command}");
         assert!(command.ends_with("2>'/state/errors'"), "{command}");

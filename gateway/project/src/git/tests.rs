@@ -1,5 +1,7 @@
 //! Against real repositories, made by the `git` on this machine.
 
+mod access;
+mod hostile;
 mod http_server;
 
 use std::{
@@ -83,6 +85,10 @@ impl Fixture {
     fn follow_within(&self, branch: &str, limits: GitLimits) -> Repository {
         let remote = RemoteConfig::new(&self.url(), Branch::new(branch)).unwrap();
         Repository::open(&self.dir.path().join("state"), remote, limits).unwrap()
+    }
+
+    fn follow_remote(&self, remote: RemoteConfig) -> Repository {
+        Repository::open(&self.dir.path().join("state"), remote, GitLimits::default()).unwrap()
     }
 
     fn clone_dir(&self) -> PathBuf {
@@ -269,17 +275,6 @@ fn a_branch_is_followed_over_http() {
     fixture.git(&["branch", "--move", "trunk"]);
     let error = repository.fetch().unwrap_err().to_string();
     assert!(error.ends_with("has no branch `main`; it has trunk"), "{error}");
-}
-
-#[test]
-fn a_server_that_wants_a_password_is_told_from_one_that_has_nothing() {
-    let fixture = Fixture::with_commit();
-    let server = HttpServer::start(fixture.dir.path());
-    let refused = server.follow(&fixture, "secret.git").fetch().unwrap_err();
-    assert!(matches!(refused, GitError::Refused { .. }), "{refused:?}");
-    assert!(refused.to_string().contains("`token_file`"), "{refused}");
-    let gone = server.follow(&fixture, "gone.git").fetch().unwrap_err();
-    assert!(matches!(gone, GitError::NoRepository { .. }), "{gone:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{
+        Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
         mpsc::{RecvTimeoutError, sync_channel},
     },
@@ -33,12 +34,12 @@ impl<'a> Watchdog<'a> {
     /// Runs `work`, which has to look at the flag it is given.
     pub(super) fn watch<T>(
         &self,
-        work: impl FnOnce(&AtomicBool) -> Result<T, Failure>,
+        work: impl FnOnce(&Arc<AtomicBool>) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         if self.interrupted.load(Relaxed) {
             return Err(Failure::Interrupted);
         }
-        let stop = AtomicBool::new(false);
+        let stop = Arc::new(AtomicBool::new(false));
         thread::scope(|scope| {
             let (done, is_done) = sync_channel::<()>(0);
             let (started, before) = (Instant::now(), folder_bytes(&self.packs));
@@ -76,7 +77,7 @@ impl<'a> Watchdog<'a> {
 }
 
 /// The sum of the files in one folder; what vanishes meanwhile counts nothing.
-fn folder_bytes(folder: &Path) -> u64 {
+pub(super) fn folder_bytes(folder: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     entries.flatten().filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).sum()
 }

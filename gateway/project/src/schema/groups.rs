@@ -91,3 +91,14 @@ pub(crate) const WEBSITE: &[Field] = &[
         Shape::Table(&[field("paths", Shape::Texts), field("branch", Shape::Text), GITHUB]),
     ),
 ];
+
+pub(crate) const LIBRARY: &[Field] = &[
+    ID,
+    NAME,
+    DESCRIPTION,
+    TAGS,
+    field(
+        "source",
+        Shape::Table(&[field("path", Shape::Text), field("branch", Shape::Text), GITHUB]),
+    ),
+];

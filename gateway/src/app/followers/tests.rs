@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     event::{Event, Reporter},
     lab::{Events, Lab, eventually, revision, site, write},
-    node_config::{GitCredentials, Source},
+    node_config::{GitCredentials, OtherRepositories, Source},
 };
 
 fn project(name: &str, source: Source) -> FollowedProject {
@@ -24,6 +24,7 @@ fn project(name: &str, source: Source) -> FollowedProject {
         branch: Branch::new("main"),
         poll: Duration::from_secs(5),
         credentials: GitCredentials::default(),
+        others: OtherRepositories::default(),
     }
 }
 

@@ -124,18 +124,6 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn not_served<T>(&mut self, written: Option<&Spanned<T>>, key: &str) {
-        if let Some(value) = written {
-            self.mistake(
-                value,
-                format!("`{key}` is not served yet: this version reads one repository per project"),
-                "keep code and sites beside their YAML (`functions/<name>/`, `websites/<name>/`) \
-                 and remove this key"
-                    .to_owned(),
-            );
-        }
-    }
-
     pub(super) fn mistake<T>(&mut self, at: &Spanned<T>, message: String, help: String) {
         self.problems.push(Problem {
             file: self.file.to_owned(),

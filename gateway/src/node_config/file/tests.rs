@@ -209,12 +209,101 @@ fn secrets_are_files_that_exist_and_never_part_of_a_url() {
 }
 
 #[test]
-fn code_in_other_repositories_is_answered_clearly() {
-    let found = problems(
-        "projects:\n  - name: a\n    config: x\n    code: y\n    repositories: {ada/z: 'https://example.com/z'}\n",
+fn a_project_may_be_in_several_repositories() {
+    let folder = Folder::with(
+        "projects:
+  - name: shop
+    config: https://git.example.com/acme/shop.git
+    username: ada
+    token_file: token
+    ssh_key: key
+    code: code
+    repositories:
+      acme/Site: https://git.example.com/acme/site.git
+      acme/docs: {url: 'git@example.org:acme/docs.git', ssh_key: other-key, known_hosts: hosts}
+      acme/else: https://elsewhere.example.com/acme/else.git
+      acme/lib:
+        url: https://elsewhere.example.com/acme/lib.git
+        token_file: other-token
+",
     );
-    assert!(found[0].starts_with("4:11: `code` is not served yet"), "{found:?}");
-    assert!(found[1].contains("`repositories` is not served yet"), "{found:?}");
+    let root = folder.0.path();
+    for file in ["token", "other-token", "key", "other-key", "hosts"] {
+        fs::write(root.join(file), "secret").unwrap();
+    }
+    let config = read(&folder.file()).unwrap();
+    let others = &config.projects[0].others;
+    let path = |name: &str| Some(root.join(name));
+    let code = others.code.as_ref().unwrap();
+    assert_eq!(code.url, root.join("code").to_string_lossy());
+    let find = |name| others.find(name).unwrap();
+    let site = find("acme/site");
+    assert_eq!(site.url, "https://git.example.com/acme/site.git");
+    assert_eq!(site.credentials, config.projects[0].credentials, "those of the project");
+    assert_eq!(site.credentials.username.as_deref(), Some("ada"));
+    let docs = find("ACME/docs");
+    assert_eq!(docs.credentials.ssh_key, path("other-key"));
+    assert_eq!(docs.credentials.known_hosts, path("hosts"));
+    assert_eq!(docs.credentials.token_file, None);
+    let elsewhere = find("acme/else");
+    assert_eq!(elsewhere.credentials.token_file, None, "another host is not shown the token");
+    assert_eq!(elsewhere.credentials.ssh_key, path("key"));
+    let lib = find("acme/lib");
+    assert_eq!(lib.credentials.token_file, path("other-token"));
+    assert_eq!(lib.credentials.username, None, "it belongs to the other token");
+    assert!(others.find("acme/none").is_none());
+}
+
+#[test]
+fn mistakes_in_repositories_are_reported_at_their_places() {
+    let found = problems(
+        "projects:
+  - name: a
+    config: https://example.com/a
+    code: ftp://example.com/a
+    repositories:
+      site: https://example.com/site
+      ada/b: https://tok@example.com/b
+      ada/c: {url: https://example.com/c, ssh_key: /nowhere/key}
+      ada/d: {url: http://example.com/d, token_file: /nowhere/token}
+      ada/e: {url: https://example.com/e, username: ada}
+      ADA/e: https://example.com/e
+      ada/f: ''
+  - name: b
+    config: folder
+    repositories: {ada/z: 'https://example.com/z'}
+  - name: c
+    config: http://example.com/c
+    token_file: /nowhere/token
+",
+    );
+    assert_eq!(
+        found,
+        [
+            "4:11: `ftp` repositories cannot be followed",
+            "6:7: `site` is not the full name of a repository",
+            "7:14: the URL holds credentials",
+            "8:52: `ssh_key` is for ssh",
+            "8:52: cannot read /nowhere/key: No such file or directory (os error 2)",
+            "9:54: `token_file` is not sent over plain http",
+            "9:54: cannot read /nowhere/token: No such file or directory (os error 2)",
+            "10:53: `username` stands without a `token_file`",
+            "11:7: `ADA/e` is listed twice",
+            "12:14: the URL is empty",
+            "15:20: `repositories` stands beside a `config` that is a folder",
+            "18:17: `token_file` is not sent over plain http",
+            "18:17: cannot read /nowhere/token: No such file or directory (os error 2)",
+        ]
+    );
+    for (entry, message) in [
+        ("[x]", "expected a URL, or a map with `url`"),
+        ("{url: x, tokenfile: y}", "`tokenfile` is not a key of node.yaml here"),
+        ("{token_file: y}", "`url` is missing"),
+    ] {
+        let yaml = format!("projects:\n- name: a\n  config: https://h/a\n  code: {entry}\n");
+        let found = problems(&yaml);
+        assert!(found[0].contains(message), "{found:?}");
+    }
 }
 
 #[test]
