@@ -31,4 +31,5 @@ pub mod proxy;
 pub mod publisher;
 pub mod snapshot;
 pub mod status;
+pub mod template;
 pub mod urls;
