@@ -7,7 +7,11 @@ mod source;
 
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
-use headgate_project::{Diagnostics, LoadOptions, diagnostic::codes};
+use headgate_project::{
+    Diagnostics, LoadOptions,
+    changes::{Changes, Listing},
+    diagnostic::codes,
+};
 use headgate_types::{Chain, Clock, Commit, HostPattern, Revision};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -77,6 +81,8 @@ struct Follower {
     hosts: watch::Receiver<HashSet<HostPattern>>,
     /// What became of `seen`; told again when a failure is over.
     settled: Latest,
+    /// The files of what was accepted last, to tell what changed.
+    accepted_files: Option<Listing>,
 }
 
 impl Follower {
@@ -87,7 +93,8 @@ impl Follower {
         };
         let hosts = shared.deployer.publisher.hosts();
         let cache = IngestCache::default();
-        Self { shared, project, cache, seen, lacks_a_host: false, hosts, settled }
+        let accepted_files = None;
+        Self { shared, project, cache, seen, lacks_a_host: false, hosts, settled, accepted_files }
     }
 
     /// `None` means that the source is well and unchanged.
@@ -119,6 +126,7 @@ impl Follower {
         self.report(Event::Deploying { revision: revision.clone() });
         self.set_latest(Latest::Deploying { commit: seen.commit.clone() });
         let options = self.shared.options;
+        let tree = seen.tree.clone();
         let candidate = Candidate { revision: revision.clone(), tree: seen.tree, options };
         let progress = self.progress();
         let outcome = self.shared.deployer.deploy(candidate, &mut self.cache, &progress).await?;
@@ -126,7 +134,9 @@ impl Follower {
         self.lacks_a_host = false;
         match outcome {
             Outcome::Accepted { accepted, diagnostics } => {
-                self.accepted(&accepted, diagnostics, seen.since);
+                let changes = self.accepted_files.as_ref().map(|files| files.changes(&*tree));
+                self.accepted_files = Some(Listing::of(&*tree));
+                self.accepted(&accepted, diagnostics, changes, seen.since);
             }
             Outcome::Refused(diagnostics) => self.refused(revision, diagnostics),
         }
@@ -148,7 +158,13 @@ impl Follower {
         });
     }
 
-    fn accepted(&mut self, accepted: &Accepted, diagnostics: Diagnostics, since: Instant) {
+    fn accepted(
+        &mut self,
+        accepted: &Accepted,
+        diagnostics: Diagnostics,
+        changes: Option<Changes>,
+        since: Instant,
+    ) {
         let diagnostics = Arc::new(diagnostics);
         let serving = Serving::of(accepted);
         let Serving { functions, websites, .. } = serving;
@@ -168,6 +184,7 @@ impl Follower {
             elapsed: since.elapsed(),
             functions,
             websites,
+            changes,
             diagnostics,
             urls: self.shared.urls.of(&accepted.manifest),
         }));
