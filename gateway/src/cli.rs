@@ -1,4 +1,4 @@
-//! The command line: `headgate dev | run | check | status | revisions | rollback | logs | explain | …`.
+//! The command line: `headgate new | dev | run | check | status | revisions | rollback | logs | …`.
 //!
 //! Each command is a file which calls one library function. Events and data go to standard output, logs and
 //! progress to standard error; `output` is the only place that writes to either. Exit codes: 0 all is well,
@@ -11,6 +11,7 @@ mod explain;
 mod failure;
 mod flags;
 mod json_lines;
+mod new;
 mod output;
 mod progress;
 mod revisions;
@@ -29,6 +30,7 @@ use clap_complete::Shell;
 use self::{
     ask::{LogsArguments, NodeArguments},
     flags::NodeFlags,
+    new::NewArguments,
     output::{Output, OutputFormat},
 };
 
@@ -86,6 +88,7 @@ struct Arguments {
 
 const TOUR: &str = "\
 Examples:
+  headgate new shop            make a project in ./shop, from a template you choose
   headgate dev shop            serve the project in ./shop, with live reload
   headgate check shop          every problem of it, with line and hint
   headgate run                 the appliance, from /etc/headgate/node.yaml
@@ -96,6 +99,9 @@ Exit codes: 0 all is well, 1 a problem was found, 2 the command line is wrong.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a project that serves at once
+    #[command(after_help = NEW_HELP)]
+    New(NewArguments),
     /// Serve a project on this machine, with live reload and HTTPS
     #[command(after_help = DEV_HELP, args_conflicts_with_subcommands = true)]
     Dev(DevArguments),
@@ -187,6 +193,17 @@ struct CheckArguments {
     dir: PathBuf,
 }
 
+const NEW_HELP: &str = "\
+Makes a page and a function that it calls, in the language you choose, with the function already built:
+`headgate dev` serves it as it is. Its README says how to rebuild the function. Asks for what is not
+given; without a terminal the flags say everything. Nothing that is there is ever written over.
+
+Examples:
+  headgate new                            asks what, and what it is called
+  headgate new shop --template rust       no questions
+  headgate new shop --template go --git   as a repository with a first commit
+  headgate new --list                     every template";
+
 const DEV_HELP: &str = "\
 Serves http://localhost:8080 and https://localhost:8443, the hosts of the project as
 <name>.localhost, and any `Host:` it names. A saved change is live at once; a broken one is
@@ -277,6 +294,7 @@ Examples:
 impl Command {
     fn run(self, output: &Output) -> anyhow::Result<Verdict> {
         match self {
+            Self::New(arguments) => new::run(arguments, output),
             Self::Dev(DevArguments { command: Some(DevCommand::Trust), .. }) => trust::run(output),
             Self::Dev(arguments) => {
                 let branch = arguments.branch.as_deref();

@@ -5,7 +5,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
-use headgate_project::Diagnostics;
+use headgate_project::{Diagnostics, changes::Changes};
 use headgate_types::{Commit, Generation, ProjectName, Revision};
 
 use crate::manifest::SourceEntry;
@@ -57,6 +57,8 @@ pub struct Deployed {
     pub elapsed: Duration,
     pub functions: usize,
     pub websites: usize,
+    /// Since what was served before; `None` if this process served nothing of the project.
+    pub changes: Option<Changes>,
     /// Warnings only.
     pub diagnostics: Arc<Diagnostics>,
     pub urls: Vec<String>,

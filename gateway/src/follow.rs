@@ -9,7 +9,11 @@ mod source;
 
 use std::{collections::HashSet, sync::Arc, time::Instant};
 
-use headgate_project::{Diagnostics, LoadOptions, diagnostic::codes};
+use headgate_project::{
+    Diagnostics, LoadOptions,
+    changes::{Changes, Listing},
+    diagnostic::codes,
+};
 use headgate_types::{Chain, Clock, Commit, HostPattern, Revision};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -89,6 +93,8 @@ struct Follower {
     pinned: bool,
     /// What became of `seen`; told again when a failure is over.
     settled: Latest,
+    /// The files of what was accepted last, to tell what changed.
+    accepted_files: Option<Listing>,
 }
 
 impl Follower {
@@ -101,7 +107,18 @@ impl Follower {
         let (hosts, pins) = (publisher.hosts(), publisher.pins());
         let pinned = publisher.pinned_at(&project.name, &project.branch).is_some();
         let cache = IngestCache::default();
-        Self { shared, project, cache, seen, lacks_a_host: false, hosts, pins, pinned, settled }
+        Self {
+            shared,
+            project,
+            cache,
+            seen,
+            lacks_a_host: false,
+            hosts,
+            pins,
+            pinned,
+            settled,
+            accepted_files: None,
+        }
     }
 
     /// `None` means that the source is well and unchanged.
@@ -139,6 +156,7 @@ impl Follower {
         let options = self.shared.options;
         let Seen { commit, sources, tree, since } = seen;
         let source = sources.first().cloned();
+        let files = tree.clone();
         let candidate = Candidate { revision: revision.clone(), sources, tree, options };
         let progress = self.progress();
         let outcome = self.shared.deployer.deploy(candidate, &mut self.cache, &progress).await;
@@ -151,7 +169,9 @@ impl Follower {
         self.lacks_a_host = false;
         match outcome {
             Outcome::Accepted { accepted, diagnostics } => {
-                self.accepted(&accepted, diagnostics, since);
+                let changes = self.accepted_files.as_ref().map(|before| before.changes(&*files));
+                self.accepted_files = Some(Listing::of(&*files));
+                self.accepted(&accepted, diagnostics, changes, since);
             }
             Outcome::Refused(diagnostics) => self.refused(revision, diagnostics),
         }
@@ -177,7 +197,13 @@ impl Follower {
         });
     }
 
-    fn accepted(&mut self, accepted: &Accepted, diagnostics: Diagnostics, since: Instant) {
+    fn accepted(
+        &mut self,
+        accepted: &Accepted,
+        diagnostics: Diagnostics,
+        changes: Option<Changes>,
+        since: Instant,
+    ) {
         let diagnostics = Arc::new(diagnostics);
         let Serving { functions, websites, .. } = Serving::of(accepted);
         self.settled = Latest::Served { diagnostics: diagnostics.clone() };
@@ -197,6 +223,7 @@ impl Follower {
             elapsed: since.elapsed(),
             functions,
             websites,
+            changes,
             diagnostics,
             urls: self.shared.urls.of(&accepted.manifest),
         }));

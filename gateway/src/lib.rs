@@ -33,4 +33,5 @@ pub mod publisher;
 pub mod revisions;
 pub mod snapshot;
 pub mod status;
+pub mod template;
 pub mod urls;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use headgate_tests::{Project, Protocol, TestNode, eventually, fixture, guest};
 use http::StatusCode;
+use serde_json::{Value, json};
 
 const HOST: &str = "small.example.com";
 
@@ -21,6 +22,85 @@ async fn a_saved_page_is_served_at_once() {
     // The promise is 300 ms; a debug build on a machine that also compiles gets more.
     let elapsed = Duration::from_secs_f64(deployed["elapsed_ms"].as_f64().unwrap() / 1e3);
     assert!(elapsed < Duration::from_secs(5), "{deployed}");
+}
+
+#[tokio::test]
+async fn what_changed_is_told() {
+    let project = Project::small(HOST, "one");
+    let node = TestNode::dev(project.path()).await;
+    assert!(node.event("deployed").await["changed"].is_null(), "nothing was served before");
+
+    project.write("websites/main/.index.html.swp", "an editor's");
+    project.write("websites/main/index.html", "two");
+    let deployed = node.event("deployed").await;
+    let page = json!({"path": "websites/main/index.html", "how": "changed"});
+    assert_eq!(deployed["changed"], json!({"files": 1, "things": [page], "more": 0}));
+
+    // What is told is what differs from what is served, not from what was refused.
+    project.write("functions/hello.yaml", "trigger: [oops\n");
+    node.event("refused").await;
+    project.write("functions/hello.yaml", HELLO_AT_HI);
+    let deployed = node.event("deployed").await;
+    assert_eq!(deployed["changed"]["things"][0]["path"], "functions/hello.yaml", "{deployed}");
+    assert_eq!(node.get(HOST, "/.index.html.swp").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_switch_to_another_branch_is_one_deploy() {
+    let project = Project::small(HOST, "one");
+    let git = |arguments: &[&str]| {
+        let mut command = std::process::Command::new("git");
+        command.arg("-C").arg(project.path()).args(["-c", "user.name=A", "-c", "user.email=a@b"]);
+        let output = command.args(arguments).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    let files = |of: &str| {
+        for n in 0..MANY {
+            project.write(&format!("websites/main/{}/{n}.html", n % 20), format!("{of} {n}"));
+        }
+    };
+    files("one");
+    git(&["init", "--quiet", "--initial-branch", "one"]);
+    git(&["add", "--all"]);
+    git(&["commit", "--quiet", "--message", "one"]);
+    git(&["switch", "--quiet", "--create", "two"]);
+    files("two");
+    project.write("functions/hello.yaml", HELLO_AT_HI);
+    git(&["commit", "--quiet", "--all", "--message", "two"]);
+    git(&["switch", "--quiet", "one"]);
+
+    let node = TestNode::dev(project.path()).await;
+    node.event("deployed").await;
+    git(&["switch", "--quiet", "two"]);
+    let deployed = node.event("deployed").await;
+    assert_eq!(node.get(HOST, "/hi").await.text(), "Hello, world!");
+    assert_eq!(node.get(HOST, "/19/1999.html").await.text(), "two 1999");
+    let pages = json!({"owner": "website main", "files": MANY});
+    assert_eq!(deployed["changed"]["things"][1], pages, "{deployed}");
+
+    git(&["switch", "--quiet", "one"]);
+    node.event("deployed").await;
+    let looked_at = |event: &&Value| event["event"] == "deploying";
+    assert_eq!(node.events().iter().filter(looked_at).count(), 3, "{:#?}", node.events());
+}
+
+/// Files of a branch: Git writes them for longer than we wait for an editor to rest.
+const MANY: usize = 2_000;
+
+#[tokio::test]
+async fn a_folder_moved_away_and_replaced_is_followed() {
+    let place = Project::empty();
+    let (served, other) = (place.path().join("shop"), Project::small(HOST, "two"));
+    std::fs::rename(Project::small(HOST, "one").into_path(), &served).unwrap();
+    let node = TestNode::dev(&served).await;
+    node.event("deployed").await;
+    std::fs::rename(&served, place.path().join("old")).unwrap();
+    std::fs::rename(other.into_path(), &served).unwrap();
+    node.event("deployed").await;
+    assert_eq!(node.get(HOST, "/").await.text(), "two");
+    std::fs::write(served.join("websites/main/index.html"), "three").unwrap();
+    node.event("deployed").await;
+    assert_eq!(node.get(HOST, "/").await.text(), "three");
 }
 
 #[tokio::test]
@@ -124,7 +204,7 @@ async fn a_project_broken_from_the_start_explains_itself_to_its_developer() {
     assert!(text.text().contains("functions/bad_duration.yaml"), "{}", text.text());
 }
 
-fn codes(problems: &[serde_json::Value]) -> Vec<String> {
+fn codes(problems: &[Value]) -> Vec<String> {
     problems.iter().map(|p| format!("{} {}", p["file"], p["code"])).collect()
 }
 

@@ -11,6 +11,7 @@ mod drain;
 mod going_back;
 mod hostile_guests_hurt_only_themselves;
 mod limits_hold;
+mod new_makes_projects;
 mod run_follows_a_branch;
 mod separate_repositories;
 mod state_survives_kill;

@@ -9,6 +9,7 @@
 //! which is far above what is expected so that a busy machine does not fail a test.
 
 mod client;
+mod command;
 mod events;
 mod eventually;
 mod git;
@@ -25,6 +26,7 @@ use std::{path::PathBuf, time::Duration};
 
 pub use self::{
     client::{Answer, Body, Client, Protocol, Stream, Upload, body, empty},
+    command::headgate,
     eventually::eventually,
     git::GitRepo,
     metrics::Metrics,

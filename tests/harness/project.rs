@@ -50,6 +50,11 @@ impl Project {
         self.folder.path()
     }
 
+    /// The folder, which is no longer removed with the test.
+    pub fn into_path(self) -> PathBuf {
+        self.folder.keep()
+    }
+
     pub fn write(&self, path: &str, content: impl AsRef<[u8]>) {
         write(&self.path().join(path), content.as_ref());
     }

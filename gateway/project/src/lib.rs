@@ -18,6 +18,7 @@
 //! 3. The same tree gives the same project and the same diagnostics, in the same order.
 
 pub mod artefact;
+pub mod changes;
 mod compile;
 pub mod defaults;
 pub mod diagnostic;

@@ -2,10 +2,13 @@
 //!
 //! It does not say what: whoever listens lists the folder again, which is quick and cannot miss
 //! anything. What [`FolderTree`](crate::tree::FolderTree) leaves out does not wake anyone either, except
-//! for `.git/HEAD`, which tells of another branch. The folder itself has to stay where it is.
+//! for `.git/HEAD`, which tells of another branch. While Git writes files, as for another branch, nobody is
+//! told until it is done. A folder that is moved away and replaced is watched in its new place.
 
 mod folders;
+mod git_lock;
 mod looking;
+mod root;
 
 use std::{
     fmt, io,
@@ -13,7 +16,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
-        mpsc::{Receiver, SyncSender, sync_channel},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -22,13 +25,25 @@ use std::{
 use notify::{Event, EventHandler};
 use tracing::warn;
 
-use self::{folders::WatchedFolders, looking::Looking};
+use self::{folders::WatchedFolders, git_lock::GitLock, looking::Looking, root::Root};
 
 /// An editor or a build has come to rest after this long without a change…
 const QUIET: Duration = Duration::from_millis(30);
 
 /// …and one that does not rest is reported anyway: a change should show in a third of a second.
 const MAX_WAIT: Duration = Duration::from_millis(200);
+
+/// Git is taken to be at work while it holds its lock and the last file was written less than this ago. A lock
+/// that is held for longer was left behind, or waits for a person, as during `git commit --all`.
+const GIT_IDLE: Duration = Duration::from_secs(2);
+
+/// What was written under Git's lock is reported after this long anyway: it may be a build that writes, under a
+/// lock left behind. A switch of a hundred thousand files takes about as long.
+const LONGEST_GIT: Duration = Duration::from_secs(30);
+
+/// How often the root is asked whether it still is the folder we watch. The kernel does not tell when a
+/// folder above it is moved.
+const ROOT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How often a folder is looked through where the kernel does not tell.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -55,9 +70,13 @@ impl FolderWatch {
         changed: impl FnMut() + Send + 'static,
     ) -> Result<Self, WatchFolderError> {
         Self::start(dir, |root, signals, events| {
+            // Looked at before it is watched: if it is replaced in between, that shows at the first check.
+            let asked = Root::of(dir);
             match WatchedFolders::watch(&root, events.clone()) {
                 Ok(folders) => {
-                    let worker = Worker { folders, signals, flags: events.flags, changed };
+                    let git = GitLock::of(&root);
+                    let flags = events.flags;
+                    let worker = Worker { root: asked, folders, git, signals, flags, changed };
                     Box::new(move || worker.run())
                 }
                 Err(error) => {
@@ -162,7 +181,9 @@ impl EventHandler for Events {
 }
 
 struct Worker<F> {
+    root: Root,
     folders: WatchedFolders,
+    git: GitLock,
     signals: Receiver<Signal>,
     flags: Arc<Flags>,
     changed: F,
@@ -170,35 +191,83 @@ struct Worker<F> {
 
 impl<F: FnMut()> Worker<F> {
     fn run(mut self) {
-        while let Ok(signal) = self.signals.recv() {
-            if self.flags.stopped.load(Relaxed) {
+        let mut next_check = Instant::now() + ROOT_INTERVAL;
+        loop {
+            let left = next_check.saturating_duration_since(Instant::now());
+            let concerns = match self.signals.recv_timeout(left) {
+                Ok(signal) => self.take(&signal),
+                Err(RecvTimeoutError::Timeout) => {
+                    next_check = Instant::now() + ROOT_INTERVAL;
+                    self.root.differs()
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+            };
+            if self.is_stopped() {
                 return;
             }
-            if self.take(&signal) {
+            if concerns {
                 self.wait_for_rest();
-                if self.flags.stopped.load(Relaxed) {
+                if self.is_stopped() {
                     return;
                 }
-                self.folders.refresh(); // first, so that nothing changes unseen after `changed`
+                // Both first, so that nothing changes unseen after `changed`.
+                self.follow_root();
+                self.folders.refresh();
                 (self.changed)();
             }
         }
     }
 
-    /// Takes what comes until nothing has for a while, or for too long.
+    fn is_stopped(&self) -> bool {
+        self.flags.stopped.load(Relaxed)
+    }
+
+    /// Watches the folder that now stands where we were told to look.
+    fn follow_root(&mut self) {
+        if let Some(root) = self.root.moved() {
+            self.git = GitLock::of(&root);
+            self.folders.move_to(root);
+        }
+    }
+
+    /// Takes what comes until nothing has for a while, and Git is done; or for too long.
     fn wait_for_rest(&mut self) {
+        self.wait_until_quiet();
+        let begun = Instant::now();
+        let (mut written, mut waited) = (begun, false);
+        while !self.is_stopped() && self.git.is_held() {
+            waited = true;
+            if self.wait_until_quiet() {
+                written = Instant::now();
+            }
+            if written.elapsed() >= GIT_IDLE || begun.elapsed() >= LONGEST_GIT {
+                self.git.disregard();
+                return;
+            }
+        }
+        if waited {
+            self.wait_until_quiet(); // Git writes HEAD last
+        }
+    }
+
+    /// Takes what comes until nothing has for a while, or for too long; says whether anything came.
+    fn wait_until_quiet(&mut self) -> bool {
         let latest = Instant::now() + MAX_WAIT;
         let mut rest = Instant::now() + QUIET;
+        let mut came = false;
         loop {
             let until = rest.min(latest);
             let left = until.saturating_duration_since(Instant::now());
             match self.signals.recv_timeout(left) {
-                Ok(signal) if self.take(&signal) => rest = Instant::now() + QUIET,
+                Ok(signal) if self.take(&signal) => {
+                    rest = Instant::now() + QUIET;
+                    came = true;
+                }
                 Ok(_) if !left.is_zero() => {}
-                Ok(_) | Err(_) => return,
+                Ok(_) | Err(_) => return came,
             }
             if Instant::now() >= latest {
-                return;
+                return came;
             }
         }
     }

@@ -6,8 +6,12 @@ use headgate_edge::BindError;
 
 use crate::{
     admin::client::ClientError,
-    cli::output::{Output, Paint},
+    cli::{
+        new::NewError,
+        output::{Output, Paint},
+    },
     node_config::ConfigError,
+    template::CreateError,
 };
 
 /// Prints the error to standard error.
@@ -37,6 +41,14 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
                 "write one (`headgate run --help` shows a whole file), or name another with --config",
             );
         }
+        if let Some(error) = cause.downcast_ref::<NewError>() {
+            return Some(new_hint(error));
+        }
+        if let Some(CreateError::NotEmpty { .. } | CreateError::NotAFolder { .. }) =
+            cause.downcast_ref()
+        {
+            return Some("nothing is ever written over: name a folder that is new or empty");
+        }
         if let Some(BindError::InUse(_)) = cause.downcast_ref() {
             return Some(
                 "--http ADDR:PORT and --https ADDR:PORT choose others; port 0 picks a free one",
@@ -56,6 +68,16 @@ fn client_hint(error: &ClientError) -> Option<&'static str> {
             Some("the socket belongs to the user the node runs as: try sudo")
         }
         _ => None,
+    }
+}
+
+fn new_hint(error: &NewError) -> &'static str {
+    match error {
+        NewError::NoTemplate => {
+            "choose one with --template NAME; `headgate new --list` says what each makes"
+        }
+        NewError::NoName => "say where: headgate new DIR --template NAME",
+        NewError::Unnameable { .. } => "give it one with --name NAME",
     }
 }
 

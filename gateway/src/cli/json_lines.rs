@@ -7,7 +7,7 @@
 //! | `ready` | `version`, `http`, `https` (bound addresses), `admin_socket`, `admin_listen` (or null), `urls` |
 //! | `deploying` | `project`, `branch`, `commit` |
 //! | `progress` | `project`, `stage` (`fetching`, `storing`, `compiling`), `done`, `total` |
-//! | `deployed` | `project`, `branch`, `commit`, `generation`, `elapsed_ms`, `functions`, `websites`, `urls`, `diagnostics` (warnings) |
+//! | `deployed` | `project`, `branch`, `commit`, `generation`, `elapsed_ms`, `functions`, `websites`, `changed` (or null), `urls`, `diagnostics` (warnings) |
 //! | `refused` | `project`, `branch`, `commit`, `serving` (a commit or null), `diagnostics` |
 //! | `rollback` | as `deployed`, without `diagnostics`, and `before` (the commit that was served) |
 //! | `pinned`, `unpinned` | as `rollback` |
@@ -16,14 +16,19 @@
 //! | `draining` | `connections` |
 //! | `stopped` | `cut` (connections that did not finish in time) |
 //!
+//! `changed` says what differs from what was served before, and is null when this process served nothing yet: `files`
+//! is their number, `things` names the first of them, each a `path` and `how` (`added`, `changed`, `removed`) or a
+//! number of `files` of an `owner` (`website main`), and `more` is the number of things not named.
+//!
 //! `diagnostics` are objects as `headgate check --output json` prints them. Commits are whole; a folder's is
 //! `worktree-` and a digest.
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
+use headgate_project::changes::{Change, Changes, How};
 use headgate_types::{Clock, Generation, Revision};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     cli::{output::Output, progress},
@@ -78,6 +83,7 @@ enum Line<'a> {
         elapsed_ms: f64,
         functions: usize,
         websites: usize,
+        changed: Option<Value>,
         urls: &'a [String],
         diagnostics: Value,
     },
@@ -160,6 +166,7 @@ impl<'a> Line<'a> {
                 elapsed_ms: millis(deployed.elapsed),
                 functions: deployed.functions,
                 websites: deployed.websites,
+                changed: deployed.changes.as_ref().map(changed),
                 urls: &deployed.urls,
                 diagnostics: deployed.diagnostics.to_json(),
             },
@@ -184,6 +191,21 @@ impl<'a> Line<'a> {
             Event::Stopped { cut } => Self::Stopped { cut: *cut },
         }
     }
+}
+
+fn changed(changes: &Changes) -> Value {
+    let things = changes.things.iter().map(|change| match change {
+        Change::File { path, how } => {
+            let how = match how {
+                How::Added => "added",
+                How::Changed => "changed",
+                How::Removed => "removed",
+            };
+            json!({"path": path, "how": how})
+        }
+        Change::Files { of, count } => json!({"owner": of.to_string(), "files": count}),
+    });
+    json!({"files": changes.files, "things": things.collect::<Vec<_>>(), "more": changes.more})
 }
 
 /// With the microseconds behind the point.
@@ -214,7 +236,7 @@ mod tests {
     }
 
     /// As it is written: `event` and its fields, without the time.
-    fn json(event: &Event) -> Value {
+    fn written(event: &Event) -> Value {
         let stamped = Stamped { time: "t".into(), line: Line::of(event) };
         let mut value: Value =
             serde_json::from_str(&serde_json::to_string(&stamped).unwrap()).unwrap();
@@ -224,7 +246,7 @@ mod tests {
 
     #[test]
     fn ready_names_every_address() {
-        let value = json(&Event::Ready(Ready {
+        let value = written(&Event::Ready(Ready {
             http: vec!["127.0.0.1:8080".parse().unwrap(), "[::1]:8080".parse().unwrap()],
             https: vec!["127.0.0.1:8443".parse().unwrap()],
             admin_socket: "/s/admin.sock".into(),
@@ -240,18 +262,25 @@ mod tests {
 
     #[test]
     fn a_deploy_is_told_with_its_revision_and_diagnostics() {
-        let value = json(&Event::Deployed(Deployed {
+        let value = written(&Event::Deployed(Deployed {
             revision: revision(),
             generation: Generation(3),
             elapsed: Duration::from_micros(84_250),
             functions: 6,
             websites: 1,
+            changes: Some(Changes {
+                files: 3,
+                things: vec![Change::File { path: "config.yaml".into(), how: How::Added }],
+                more: 1,
+            }),
             diagnostics: diagnostics(),
             urls: Vec::new(),
         }));
         assert_eq!((&value["event"], &value["project"]), (&"deployed".into(), &"shop".into()));
         assert_eq!((&value["branch"], &value["commit"]), (&"main".into(), &"c0ffee".into()));
         assert_eq!((&value["generation"], &value["elapsed_ms"]), (&3.into(), &84.25.into()));
+        assert_eq!(value["changed"]["things"][0], json!({"path": "config.yaml", "how": "added"}));
+        assert_eq!((&value["changed"]["files"], &value["changed"]["more"]), (&3.into(), &1.into()));
         assert_eq!(value["diagnostics"][0]["code"], "unknown-key");
     }
 
@@ -292,7 +321,7 @@ mod tests {
             (Event::Stopped { cut: 0 }, "stopped"),
         ];
         for (event, name) in events {
-            assert_eq!(json(&event)["event"], name);
+            assert_eq!(written(&event)["event"], name);
         }
     }
 }

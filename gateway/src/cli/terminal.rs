@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use headgate_project::changes::Changes;
 use headgate_types::{ProjectName, Revision};
 
 use crate::{
@@ -21,6 +22,9 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// URLs shown for one deploy; a project may have hundreds of routes.
 const MOST_URLS: usize = 10;
+
+/// Changed things named on the line of a deploy, which should stay one.
+const MOST_CHANGES: usize = 3;
 
 /// What is told at `ready`, beyond the addresses.
 #[derive(Debug)]
@@ -166,9 +170,17 @@ impl Terminal {
             named(&deployed.revision),
             rounded(deployed.elapsed),
         );
-        for (n, noun) in [(deployed.functions, "function"), (deployed.websites, "website")] {
-            if n > 0 {
-                text.push_str(&format!(" · {}", count(n, noun)));
+        match &deployed.changes {
+            Some(changes) if !changes.is_empty() => {
+                text.push_str(&format!(" · {}", changed(changes)));
+            }
+            _ => {
+                for (n, noun) in [(deployed.functions, "function"), (deployed.websites, "website")]
+                {
+                    if n > 0 {
+                        text.push_str(&format!(" · {}", count(n, noun)));
+                    }
+                }
             }
         }
         text.push('\n');
@@ -210,6 +222,17 @@ impl Terminal {
     }
 }
 
+/// `functions/hello.yaml, 3 files of website main and 2 more`
+fn changed(changes: &Changes) -> String {
+    let named = changes.things.iter().take(MOST_CHANGES).map(|change| plain(&change.to_string()));
+    let mut text = named.collect::<Vec<_>>().join(", ");
+    let more = changes.things.len().saturating_sub(MOST_CHANGES) + changes.more;
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
+}
+
 fn trust_advice(authority: &Path) -> String {
     format!(
         "HTTPS uses this user's own authority, kept in {}.\n\
@@ -242,6 +265,10 @@ fn rounded(duration: Duration) -> String {
 mod tests {
     use std::sync::Arc;
 
+    use headgate_project::{
+        Group,
+        changes::{Change, How, Owner},
+    };
     use headgate_types::{Branch, Commit, Generation};
 
     use super::*;
@@ -266,6 +293,7 @@ mod tests {
                 elapsed: Duration::from_millis(84),
                 functions: 6,
                 websites: 1,
+                changes: None,
                 diagnostics: Arc::default(),
                 urls: (0..urls).map(|n| format!("http://{n}.localhost")).collect(),
             })
@@ -274,6 +302,28 @@ mod tests {
         assert_eq!(deployed(1), format!("{live}  http://0.localhost\n"));
         assert_eq!(deployed(1), live);
         assert!(deployed(12).ends_with("  http://9.localhost\n  and 2 more: `headgate routes`\n"));
+    }
+
+    #[test]
+    fn what_changed_is_named_in_one_line() {
+        let file = |path: &str, how| Change::File { path: path.into(), how };
+        let owner = Owner { application: None, group: Group::Websites, name: "main".into() };
+        let mut changes = Changes {
+            files: 5,
+            things: vec![
+                file("functions/hello.yaml", How::Changed),
+                Change::Files { of: owner, count: 3 },
+                file("functions/\u{1b}[2J.yaml", How::Removed),
+            ],
+            more: 0,
+        };
+        assert_eq!(
+            changed(&changes),
+            "functions/hello.yaml, 3 files of website main, functions/\\u{1b}[2J.yaml removed"
+        );
+        changes.things.push(file("config.yaml", How::Changed));
+        changes.more = 6;
+        assert!(changed(&changes).ends_with(" removed and 7 more"), "{}", changed(&changes));
     }
 
     #[test]

@@ -51,7 +51,9 @@ async fn a_revision_refused_for_its_host_is_tried_again_when_the_host_is_free() 
     eventually(|| matches!(latest(&shared.board), Latest::Refused { .. }).then_some(())).await;
 
     lab.deploy(revision("one", "2"), site(&["*.y.org"], &[])).await;
-    eventually(|| lab.publisher().serving(&two.name, &two.branch)).await;
+    // The board and the log are written together, a moment after the revision is served.
+    eventually(|| matches!(latest(&shared.board), Latest::Served { .. }).then_some(())).await;
+    assert!(lab.publisher().serving(&two.name, &two.branch).is_some());
     stop.cancel();
     following.await.unwrap();
     let lines = shared.logs.recent(&LogFilter::default());

@@ -111,15 +111,16 @@ fn project(dir: &Path, branch: Option<Branch>) -> FollowedProject {
     }
 }
 
-/// The folder's name with what cannot stand in a project's name turned into `-`.
 fn name_of(dir: &Path) -> ProjectName {
+    name_of_folder(dir).or_else(|| "project".parse().ok()).expect("`project` is a project name")
+}
+
+/// The folder's name with what cannot stand in a project's name turned into `-`, if that leaves anything.
+pub(crate) fn name_of_folder(dir: &Path) -> Option<ProjectName> {
     let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
     let text: String =
         dir.file_name().unwrap_or_default().to_string_lossy().chars().map(plain).take(63).collect();
-    text.trim_matches('-')
-        .parse()
-        .or_else(|_| "project".parse())
-        .expect("`project` is a project name")
+    text.trim_matches('-').parse().ok()
 }
 
 #[cfg(test)]

@@ -16,7 +16,11 @@ use notify::{
 };
 use tracing::warn;
 
-use crate::tree::{TreeLimits, ignored::CACHE_TAG, is_ignored};
+use crate::tree::{
+    TreeLimits,
+    ignored::{CACHE_TAG, is_left_by_editor},
+    is_ignored,
+};
 
 pub(super) struct WatchedFolders {
     root: PathBuf,
@@ -66,8 +70,17 @@ impl WatchedFolders {
         self.stale = true;
     }
 
-    /// Watches folders that are new.
+    /// The root is another folder now: moved away and replaced, or a link that leads elsewhere.
+    pub(super) fn move_to(&mut self, root: PathBuf) {
+        self.suspect_all();
+        self.root = root;
+    }
+
+    /// Watches folders that are new. While the root is gone there are none.
     pub(super) fn refresh(&mut self) {
+        if !self.root.exists() {
+            return;
+        }
         if std::mem::take(&mut self.stale)
             && let Err(error) = self.watch_new()
         {
@@ -131,9 +144,17 @@ impl WatchedFolders {
         let ignored = |name: &OsStr| name.to_str().is_some_and(is_ignored);
         let above = inside.parent().into_iter().flat_map(Path::components);
         let within_ignored = above.map(|folder| folder.as_os_str()).any(ignored);
-        // A name like `.env` is a hidden folder or a file that counts.
-        let is_ignored_itself = inside.file_name().is_some_and(ignored) && path.is_dir();
-        !within_ignored && !is_ignored_itself
+        if within_ignored {
+            return false;
+        }
+        let Some(name) = inside.file_name().and_then(OsStr::to_str) else { return true };
+        // A name like `.env` is a hidden folder or a file that counts; with an editor's it is the reverse.
+        match (is_ignored(name), is_left_by_editor(name)) {
+            (false, false) => true,
+            (false, true) => path.is_dir(),
+            (true, false) => !path.is_dir(),
+            (true, true) => false,
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{fs, sync::mpsc::RecvTimeoutError};
+use std::{fs, os::unix::fs::symlink};
 
 use super::*;
 
@@ -44,7 +44,11 @@ impl Fixture {
     }
 
     fn expect_silence(&self, what: &str) {
-        assert!(self.changes.recv_timeout(SILENCE).is_err(), "woken by {what}");
+        self.expect_nothing_for(SILENCE, what);
+    }
+
+    fn expect_nothing_for(&self, time: Duration, what: &str) {
+        assert!(self.changes.recv_timeout(time).is_err(), "woken by {what}");
     }
 }
 
@@ -120,6 +124,128 @@ fn what_is_not_part_of_the_project_wakes_nobody() {
 }
 
 #[test]
+fn what_editors_write_for_themselves_wakes_nobody() {
+    let fixture = Fixture::new(one_file);
+    for file in ["4913", ".file.swp", "file~", "#file#", "file___jb_tmp___", "file.vsctmp"] {
+        fs::write(fixture.path(&format!("a/{file}")), "mine").unwrap();
+    }
+    symlink("nobody@nowhere.1", fixture.path("a/.#file")).unwrap();
+    fs::remove_file(fixture.path("a/4913")).unwrap();
+    fixture.expect_silence("an editor's own files");
+}
+
+#[test]
+fn a_file_saved_by_renaming_is_one_change_however_the_editor_does_it() {
+    let fixture = Fixture::new(one_file);
+    let (file, at) = (fixture.path("a/file"), |name: &str| fixture.path(&format!("a/{name}")));
+    fs::rename(&file, at("file~")).unwrap();
+    fs::write(&file, "by vim").unwrap();
+    fs::remove_file(at("file~")).unwrap();
+    fixture.expect_change("vim's save");
+    fs::write(at("file___jb_tmp___"), "by a JetBrains editor").unwrap();
+    fs::rename(&file, at("file___jb_old___")).unwrap();
+    fs::rename(at("file___jb_tmp___"), &file).unwrap();
+    fs::remove_file(at("file___jb_old___")).unwrap();
+    fixture.expect_change("a JetBrains editor's save");
+    fs::write(at("file.vsctmp"), "by VS Code").unwrap();
+    fs::rename(at("file.vsctmp"), &file).unwrap();
+    fixture.expect_change("VS Code's atomic save");
+    fs::write(at("file"), "in place").unwrap();
+    fixture.expect_change("a write in place");
+}
+
+#[test]
+fn a_folder_moved_away_and_replaced_is_still_watched() {
+    let fixture = Fixture::new(|dir| {
+        one_file(dir);
+        fs::create_dir(dir.join("next")).unwrap();
+        fs::write(dir.join("next/file"), "2").unwrap();
+    });
+    fs::rename(fixture.path("a"), fixture.path("old")).unwrap();
+    fs::rename(fixture.path("next"), fixture.path("a")).unwrap();
+    fixture.expect_change("a folder replaced");
+    for file in ["a/file", "old/file"] {
+        fs::write(fixture.path(file), "333").unwrap();
+        fixture.expect_change(file);
+    }
+}
+
+/// A folder `root`, watched, and beside it another one to put in its place.
+fn with_another(watched: impl FnOnce(&Path) -> PathBuf) -> (tempfile::TempDir, Fixture) {
+    let place = tempfile::tempdir().unwrap();
+    for (folder, content) in [("root", "1"), ("next", "22")] {
+        fs::create_dir(place.path().join(folder)).unwrap();
+        fs::write(place.path().join(folder).join("file"), content).unwrap();
+    }
+    let dir = watched(place.path());
+    let fixture = Fixture::with(|_| {}, |_, changed| FolderWatch::new(&dir, changed));
+    (place, fixture)
+}
+
+#[test]
+fn a_root_moved_away_and_replaced_is_watched_in_its_place() {
+    let (place, fixture) = with_another(|place| place.join("root"));
+    fs::rename(place.path().join("root"), place.path().join("old")).unwrap();
+    fs::rename(place.path().join("next"), place.path().join("root")).unwrap();
+    fixture.expect_change("another root");
+    fs::write(place.path().join("root/file"), "333").unwrap();
+    fixture.expect_change("a write in the new root");
+    fs::write(place.path().join("old/file"), "333").unwrap();
+    fixture.expect_silence("the old root");
+
+    fs::remove_dir_all(place.path().join("root")).unwrap();
+    fixture.expect_change("a root that is gone");
+    fs::create_dir(place.path().join("root")).unwrap();
+    fixture.expect_change("a root that is back");
+    fs::write(place.path().join("root/file"), "1").unwrap();
+    fixture.expect_change("a write in the root that is back");
+}
+
+#[test]
+fn a_link_that_is_turned_to_another_folder_is_followed() {
+    let (place, fixture) = with_another(|place| {
+        symlink("root", place.join("current")).unwrap();
+        place.join("current")
+    });
+    symlink("next", place.path().join("turned")).unwrap();
+    fs::rename(place.path().join("turned"), place.path().join("current")).unwrap();
+    fixture.expect_change("a link that leads elsewhere");
+    fs::write(place.path().join("next/file"), "333").unwrap();
+    fixture.expect_change("a write where it leads now");
+}
+
+#[test]
+fn while_git_writes_nobody_is_told() {
+    let fixture = Fixture::new(|dir| {
+        one_file(dir);
+        fs::create_dir(dir.join(".git")).unwrap();
+    });
+    fs::write(fixture.path(".git/index.lock"), "").unwrap();
+    for n in 0..10 {
+        fs::write(fixture.path("a/file"), "x".repeat(n)).unwrap();
+        fixture.expect_nothing_for(Duration::from_millis(60), "a file written by Git");
+    }
+    fs::rename(fixture.path(".git/index.lock"), fixture.path(".git/index")).unwrap();
+    fs::write(fixture.path(".git/HEAD"), "ref: refs/heads/next").unwrap();
+    fixture.changes.recv_timeout(DEADLINE).unwrap();
+    fixture.expect_silence("the same switch once more");
+}
+
+#[test]
+fn a_lock_that_git_left_behind_delays_one_change_only() {
+    let fixture = Fixture::new(|dir| {
+        one_file(dir);
+        fs::create_dir(dir.join(".git")).unwrap();
+        fs::write(dir.join(".git/index.lock"), "").unwrap();
+    });
+    fs::write(fixture.path("a/file"), "22").unwrap();
+    fixture.expect_change("a change while the lock is there");
+    fs::write(fixture.path("a/file"), "333").unwrap();
+    let soon = GIT_IDLE / 2;
+    assert!(fixture.changes.recv_timeout(soon).is_ok(), "the lock is waited for again");
+}
+
+#[test]
 fn a_burst_of_writes_is_reported_few_times() {
     let fixture = Fixture::new(one_file);
     for n in 0..500 {
@@ -143,7 +269,8 @@ fn more_events_than_fit_are_one_change() {
     for _ in 0..5 {
         events.handle_event(Ok(Event::new(notify::EventKind::Any)));
     }
-    let mut worker = Worker { folders, signals, flags, changed: || {} };
+    let (root, git) = (Root::of(dir.path()), GitLock::of(dir.path()));
+    let mut worker = Worker { root, folders, git, signals, flags, changed: || {} };
     let signal = worker.signals.recv().unwrap();
     assert!(worker.take(&signal), "lost events count as a change");
 }

@@ -12,7 +12,7 @@ use rustix::{
 use super::{
     super::{
         Entry, EntryKind, Fingerprint, TreeLimits, Unlisted, UnlistedReason,
-        ignored::{CACHE_TAG, is_ignored},
+        ignored::{CACHE_TAG, is_ignored, is_left_by_editor},
     },
     OpenFolderError,
 };
@@ -79,6 +79,9 @@ impl<'a> Listing<'a> {
         };
         if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
             return if is_ignored(text) { Ok(()) } else { self.descend(folder, name, path, depth) };
+        }
+        if is_left_by_editor(text) {
+            return Ok(());
         }
         self.check_count(self.entries.len(), &path)?;
         self.entries.push(Identity::of(&stat).entry(path, self.now));
