@@ -296,7 +296,7 @@ mod tests {
             websites: 0,
             urls: Vec::new(),
         };
-        let rollback = json(&Event::RolledBack(switched()));
+        let rollback = written(&Event::RolledBack(switched()));
         assert_eq!((&rollback["commit"], &rollback["before"]), (&"c0ffee".into(), &"bad".into()));
         let events = [
             (Event::Deploying { revision: revision() }, "deploying"),
