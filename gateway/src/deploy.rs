@@ -150,6 +150,17 @@ impl Deployer {
     }
 }
 
+impl Deployer {
+    /// Looks after the blobs of a revision that was just accepted, which does without while somebody waits.
+    ///
+    /// # Errors
+    /// When one is lost: the revision has to be deployed again from its files.
+    pub async fn settle(&self, accepted: &Accepted) -> Result<(), DeployError> {
+        let (publisher, manifest) = (self.publisher.clone(), accepted.manifest.clone());
+        Ok(task::spawn_blocking(move || publisher.settle(&manifest)).await??)
+    }
+}
+
 /// Everything that can be said of a tree without serving it: what `headgate check` prints.
 pub async fn check(
     store: &Arc<BlobStore>,

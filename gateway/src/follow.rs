@@ -172,6 +172,8 @@ impl Follower {
                 let changes = self.accepted_files.as_ref().map(|before| before.changes(&*files));
                 self.accepted_files = Some(Listing::of(&*files));
                 self.accepted(&accepted, diagnostics, changes, since);
+                let settled = self.shared.deployer.settle(&accepted).await;
+                return settled.inspect_err(|_| self.seen = None);
             }
             Outcome::Refused(diagnostics) => self.refused(revision, diagnostics),
         }

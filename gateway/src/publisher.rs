@@ -188,7 +188,9 @@ impl Publisher {
         if !conflicts.is_empty() {
             return Ok(Err(conflicts));
         }
-        let digest = self.keep(&manifest)?;
+        let served = state.current.iter().map(|current| &current.served.manifest);
+        let served = served.filter(|served| manifest.revision.replaces(&served.revision));
+        let digest = self.keep(&manifest, served.flat_map(|served| served.blobs()).collect())?;
         let known = records
             .into_iter()
             .find(|record| record.revision == manifest.revision && record.manifest == digest);
@@ -229,12 +231,24 @@ impl Publisher {
         Ok(self.parts.certificates.cover(self.cell.load().hosts())?)
     }
 
-    /// Stores the manifest of a revision that is all there.
-    fn keep(&self, manifest: &Manifest) -> Result<Digest, PublishError> {
-        let blobs: HashSet<_> = manifest.blobs().collect();
-        match blobs.into_iter().find(|digest| !self.parts.store.contains(digest)) {
+    /// Stores the manifest of a revision that is all there. What is `served` already is there as far as
+    /// is known: looking for all of it would be most of what a small change costs, so that is done by
+    /// [`settle`](Self::settle), when the change is live.
+    fn keep(&self, manifest: &Manifest, served: HashSet<Digest>) -> Result<Digest, PublishError> {
+        let new: HashSet<_> = manifest.blobs().filter(|digest| !served.contains(digest)).collect();
+        match new.into_iter().find(|digest| !self.parts.store.contains(digest)) {
             Some(digest) => Err(PublishError::Incomplete { digest }),
             None => Ok(self.parts.store.put(&manifest.encode())?),
+        }
+    }
+
+    /// Sees that every blob of an accepted revision is there, and lets them all count as written now, so
+    /// that none is older than the record that needs it.
+    pub fn settle(&self, manifest: &Manifest) -> Result<(), PublishError> {
+        let blobs: HashSet<_> = manifest.blobs().collect();
+        match blobs.into_iter().find(|digest| !self.parts.store.touch(digest)) {
+            Some(digest) => Err(PublishError::Incomplete { digest }),
+            None => Ok(()),
         }
     }
 

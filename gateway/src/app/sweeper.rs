@@ -72,7 +72,7 @@ impl Sweeper {
     }
 }
 
-/// No blob of a revision is older: its deploy wrote or touched them all.
+/// No blob of a revision is older: its deploy wrote them or, right after it, touched them all.
 fn oldest_blob(record: &RevisionRecord) -> Timestamp {
     record.accepted_at.before(GRACE)
 }

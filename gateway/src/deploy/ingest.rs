@@ -45,7 +45,6 @@ pub(super) fn ingest(
 ) -> (IngestCache, Result<Ingested, DeployError>) {
     let mut work = Ingest {
         batch: store.batch(),
-        store,
         tree,
         before: &before,
         counter: Counter::new(Stage::Storing, items(tree, project), progress),
@@ -112,7 +111,6 @@ fn items(tree: &dyn Tree, project: &Project) -> u64 {
 }
 
 struct Ingest<'a> {
-    store: &'a BlobStore,
     batch: Batch<'a>,
     tree: &'a dyn Tree,
     before: &'a IngestCache,
@@ -144,9 +142,7 @@ impl Ingest<'_> {
     fn artefact(&mut self, function: &Function) -> Result<Option<Digest>, DeployError> {
         let file = &function.artefact;
         let fingerprint = file.fingerprint;
-        if let Some(digest) = self.before.artefacts.get(&fingerprint).copied()
-            && self.store.touch(&digest)
-        {
+        if let Some(digest) = self.before.artefacts.get(&fingerprint).copied() {
             self.cache.artefacts.insert(fingerprint, digest);
             return Ok(Some(digest));
         }
@@ -181,7 +177,7 @@ impl Ingest<'_> {
                 let warning = Diagnostic::warning(codes::UNREADABLE_FILE, what)
                     .hint("put a copy of the file there instead");
                 self.report(&entry.path, warning.at(website.place.clone()));
-            } else if let Some(known) = self.before.file(path, entry, self.store) {
+            } else if let Some(known) = self.before.file(path, entry) {
                 self.counter.advance();
                 self.cache.files.insert((path.into(), entry.fingerprint), known.clone());
                 table.insert(path, known.clone());
@@ -213,8 +209,8 @@ impl Ingest<'_> {
         let fingerprint = self.tree.find(path).map(|entry| entry.fingerprint);
         let known = fingerprint.and_then(|fingerprint| self.before.archives.get(&fingerprint));
         let table = match known {
-            Some(known) if known.digests().all(|digest| self.store.touch(&digest)) => known.clone(),
-            _ => {
+            Some(known) => known.clone(),
+            None => {
                 let read = self.read(path, MAX_SITE_ARCHIVE, &website.place)?;
                 let Some(bytes) = read else { return Ok(SiteTable::default()) };
                 match self.unpack(bytes)? {

@@ -97,6 +97,13 @@ pub struct Revision {
     pub commit: Commit,
 }
 
+impl Revision {
+    /// Whether both are of one branch of one project, so that one replaces the other.
+    pub fn replaces(&self, other: &Self) -> bool {
+        self.project == other.project && self.branch == other.branch
+    }
+}
+
 impl fmt::Display for Revision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}@{}:{}", self.project, self.branch, self.commit.fmt_short())

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use headgate_executor::Compiled;
 use headgate_project::tree::{Entry, Fingerprint};
-use headgate_store::BlobStore;
 use headgate_types::Digest;
 use headgate_website::{SiteFile, SiteTable};
 
@@ -19,12 +18,10 @@ pub struct IngestCache {
 }
 
 impl IngestCache {
-    /// What is known of a site's file, if all its blobs are there. They count as written now.
-    pub(super) fn file(&self, path: &str, entry: &Entry, store: &BlobStore) -> Option<&SiteFile> {
-        let known = self.files.get(&(Box::from(path), entry.fingerprint))?;
-        let encodings = known.encodings.iter().map(|encoded| encoded.digest);
-        let mut blobs = encodings.chain([known.digest]);
-        blobs.all(|digest| store.touch(&digest)).then_some(known)
+    /// What is known of a site's file. Its blobs were there once; whether they still are is seen when
+    /// the revision is accepted, and again right after.
+    pub(super) fn file(&self, path: &str, entry: &Entry) -> Option<&SiteFile> {
+        self.files.get(&(Box::from(path), entry.fingerprint))
     }
 
     /// What a later deploy used, in the place of what this one did. What was compiled is not known
