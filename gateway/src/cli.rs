@@ -194,9 +194,9 @@ struct CheckArguments {
 }
 
 const NEW_HELP: &str = "\
-Makes a page and a function that it calls, in the language you choose, with the function already built:
-`headgate dev` serves it as it is. Its README says how to rebuild the function. Asks for what is not
-given; without a terminal the flags say everything. Nothing that is there is ever written over.
+Makes a page and a function that it calls, in the language you choose. The function is built, so
+`headgate dev` serves it as it is; README.md says how to rebuild it. Asks for what is not given;
+without a terminal the flags say everything. Nothing that is there is ever written over.
 
 Examples:
   headgate new                            asks what, and what it is called

@@ -66,7 +66,8 @@ pub struct Done {
     pub obstacle: Option<Arc<RevisionsError>>,
 }
 
-/// Every error leaves all as it was.
+/// What the asker is to blame for leaves all as it was; where the node failed, asking again finishes what was
+/// begun.
 #[async_trait]
 impl Operations for Revisions {
     /// What is kept of each branch, or of those of one project, by name.
@@ -88,7 +89,7 @@ impl Operations for Revisions {
     /// Serves a kept revision and holds the branch there, whatever its source brings.
     ///
     /// # Errors
-    /// When it is not clear which is meant, or it cannot be served; then all is as it was.
+    /// When it is not clear which is meant, or it cannot be served.
     async fn pin(&self, named: &Named, wanted: &Wanted) -> Result<Done, RevisionsError> {
         let result = self.try_pin(named, wanted).await;
         self.count(&result);

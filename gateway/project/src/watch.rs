@@ -69,9 +69,9 @@ impl FolderWatch {
         dir: &Path,
         changed: impl FnMut() + Send + 'static,
     ) -> Result<Self, WatchFolderError> {
+        // Looked at before it is watched: if it is replaced in between, that shows at the first check.
+        let asked = Root::of(dir);
         Self::start(dir, |root, signals, events| {
-            // Looked at before it is watched: if it is replaced in between, that shows at the first check.
-            let asked = Root::of(dir);
             match WatchedFolders::watch(&root, events.clone()) {
                 Ok(folders) => {
                     let git = GitLock::of(&root);
