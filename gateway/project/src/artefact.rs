@@ -9,7 +9,7 @@ use headgate_types::ByteSize;
 use crate::{
     defaults::{MAX_ARTEFACT, MAX_SITE_ARCHIVE},
     diagnostic::{Diagnostic, Place, codes},
-    model::SiteRoot,
+    model::{Group, SiteRoot},
     tree::{EntryKind, Fingerprint, Tree},
     unpack::{self, UnpackError},
 };
@@ -41,6 +41,11 @@ pub(crate) struct Name<'a> {
 }
 
 impl Name<'_> {
+    /// Whether there are files of it in the tree, of whatever kind.
+    pub(crate) fn has_files(self, tree: &dyn Tree, group: Group) -> bool {
+        self.bases(group.folder()).iter().any(|base| !tree.under(base).is_empty())
+    }
+
     /// `functions/<n>`, in an application under both layouts: Taubyte's builder and its command line
     /// disagree about them.
     fn bases(self, group: &str) -> Vec<String> {

@@ -24,6 +24,7 @@ pub mod diagnostic;
 mod dotenv;
 pub mod git;
 mod identity;
+pub mod json_schema;
 mod layout;
 mod load;
 pub mod model;

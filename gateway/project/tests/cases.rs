@@ -75,7 +75,11 @@ fn cases() -> Vec<PathBuf> {
 fn rendered(case: &Path) -> String {
     let words = fs::read_to_string(case.join("options")).unwrap_or_default();
     let wants = |word| words.split_whitespace().any(|given| given == word);
-    let options = LoadOptions { plain_site: wants("plain_site"), dotenv: wants("dotenv") };
+    let options = LoadOptions {
+        plain_site: wants("plain_site"),
+        dotenv: wants("dotenv"),
+        code_elsewhere: wants("code_elsewhere"),
+    };
     let loaded = load(&tree(case), &options);
     assert_eq!(loaded.project.is_none(), loaded.diagnostics.has_errors());
     loaded.diagnostics.render_human(false)

@@ -8,12 +8,12 @@ use crate::{
     diagnostic::{Diagnostic, codes, quoted},
     model::{Group, Website},
     raw,
-    schema::{At, Text, Written},
+    schema::{At, Text},
 };
 
 impl Compiler<'_> {
     pub(super) fn website(&mut self, raw: raw::Resource<raw::Website>) -> Option<Website> {
-        let id = self.identify(Group::Websites, &raw);
+        let (id, about) = self.identify(Group::Websites, &raw);
         let raw::Resource { application, name, place, body, .. } = raw;
         let domains = self.resolve(application.as_ref(), body.domains, "a website", &place);
         let hint = "add the paths it answers under; `paths: [/]` is the whole host";
@@ -25,29 +25,42 @@ impl Compiler<'_> {
                 prefixes.push(prefix);
             }
         }
+        let repository = self.repository(body.repository);
         let names = artefact::Name { application: application.as_deref(), name: &name };
         let root = match artefact::of_website(self.tree, names) {
             Ok((root, doubt)) => {
                 if let Some(doubt) = doubt {
                     self.report.push(doubt.at(place.clone()));
                 }
+                self.code_found();
                 root
             }
             Err(mut error) => {
-                if let Written::Value(At { value, .. }) = &body.repository {
-                    let repository = quoted(value);
+                if let Some(repository) = &repository {
+                    let repository = quoted(&repository.fullname);
                     *error = error.note(format!(
                         "`source.github` says that they are in {repository}; sites in \
                          repositories of their own are not fetched yet"
                     ));
                 }
                 let at = error.place.clone().unwrap_or_else(|| place.clone());
-                self.report.push(error.at(at));
+                self.code_missing(Group::Websites, names, error.at(at));
                 return None;
             }
         };
         let (hosts, domains) = (domains.hosts, domains.names);
-        Some(Website { application, name, id, hosts, domains, prefixes, root, place })
+        Some(Website {
+            application,
+            name,
+            id,
+            about,
+            hosts,
+            domains,
+            prefixes,
+            repository,
+            root,
+            place,
+        })
     }
 
     /// `/docs` for `/docs` and `/docs/`.
