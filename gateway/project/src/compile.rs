@@ -18,11 +18,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use headgate_types::HostPattern;
 
-use self::{
-    code::Code,
-    routes::Claims,
-    scope::{Index, Unknown},
-};
+use self::{code::Code, routes::Claims, scope::Index};
 use crate::{
     LoadOptions,
     diagnostic::{Diagnostic, Diagnostics, Place, codes, quoted},
@@ -229,11 +225,10 @@ impl Compiler<'_> {
 
     /// Only a warning: smartops decide nothing yet, and a tag may be just a word.
     fn unknown_smartop(&mut self, application: Option<&Text>, name: &str, place: Place) {
-        let visible = self.smartops.visible(application);
         let message = format!("the smartop {} is not defined", quoted(name));
+        let warning = Diagnostic::warning(codes::UNKNOWN_SMARTOP, message).at(place);
         let rule = "smartops are files in `smartops/`";
-        let warning = Unknown { name, visible: &visible, rule, place }
-            .explain(Diagnostic::warning(codes::UNKNOWN_SMARTOP, message));
+        let warning = self.smartops.explain(warning, application, name, rule);
         self.report.push(warning);
     }
 

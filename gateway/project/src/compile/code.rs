@@ -70,8 +70,8 @@ impl Compiler<'_> {
         self.report.push(
             warning
                 .note(
-                    "it is taken for a configuration repository; the code is in others, and a node \
-                     that follows only this one refuses it",
+                    "so this is taken for a configuration repository, whose code is in other \
+                     repositories; a node that follows this one alone refuses it",
                 )
                 .hint(
                     "to keep all in one repository, put each function's WebAssembly at \

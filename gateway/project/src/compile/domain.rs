@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use headgate_types::HostPattern;
 
-use super::{Compiler, scope::Unknown};
+use super::Compiler;
 use crate::{
     diagnostic::{Diagnostic, Place, codes, quoted},
     model::{Certificate, Domain, Group},
@@ -130,12 +130,12 @@ impl Compiler<'_> {
     }
 
     fn unknown_domain(&mut self, application: Option<&Text>, name: &str, place: Place) {
-        let visible = self.domains.visible(application);
         let message = format!("the domain {} is not defined", quoted(name));
-        let mut error =
-            Unknown { name, visible: &visible, rule: "domains are files in `domains/`", place }
-                .explain(Diagnostic::error(codes::UNKNOWN_DOMAIN, message));
+        let error = Diagnostic::error(codes::UNKNOWN_DOMAIN, message).at(place);
+        let rule = "domains are files in `domains/`";
+        let mut error = self.domains.explain(error, application, name, rule);
         if let Some(host) = name.parse::<HostPattern>().ok().filter(|_| name.contains('.')) {
+            let visible = self.domains.visible(application);
             let by_host = visible.iter().find(|name| {
                 let found = self.domains.find(application, name);
                 found.is_some_and(|(_, other)| other.as_ref() == Some(&host))

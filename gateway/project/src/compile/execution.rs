@@ -56,7 +56,7 @@ impl Compiler<'_> {
                 Some(DEFAULT_TIMEOUT)
             }
             Written::Value(At { value, place }) if value.is_zero() => {
-                self.zero(key, NOTHING_TO_RUN_ON, place)
+                self.zero(key, NO_ANSWER, place)
             }
             Written::Value(At { value, place }) if *value > MAX_TIMEOUT => {
                 self.capped(key, "one hour", place);
@@ -78,7 +78,7 @@ impl Compiler<'_> {
                 Some(DEFAULT_MEMORY)
             }
             Written::Value(At { value, place }) if value.as_bytes() == 0 => {
-                self.zero(key, NOTHING_TO_RUN_ON, place)
+                self.zero(key, NO_ANSWER, place)
             }
             Written::Value(At { value, place }) if *value > MAX_MEMORY => {
                 self.capped(key, &format!("{MAX_MEMORY}, all that WebAssembly can address"), place);
@@ -122,4 +122,4 @@ impl Compiler<'_> {
     }
 }
 
-const NOTHING_TO_RUN_ON: &str = "a function with nothing to run on could never answer";
+const NO_ANSWER: &str = "a function with nothing to run on could never answer";

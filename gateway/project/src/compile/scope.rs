@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    diagnostic::{Diagnostic, Place, closest, listed, quoted},
+    diagnostic::{Diagnostic, closest, listed, quoted},
     model::ResourceRef,
     schema::Text,
 };
@@ -35,6 +35,42 @@ impl<T> Index<T> {
         })
     }
 
+    /// An application that has a resource of this name; which one, if several do, matters little.
+    fn application_with(&self, name: &str) -> Option<&Text> {
+        let mut keys = self.0.keys();
+        let key = keys.find(|(application, other)| application.is_some() && &**other == name);
+        key.and_then(|(application, _)| application.as_ref())
+    }
+
+    /// Adds to a diagnostic about a name that leads nowhere what there is, which of it was probably
+    /// meant, and whether the name is another application's own. `rule` says how such names are made.
+    pub(super) fn explain(
+        &self,
+        diagnostic: Diagnostic,
+        application: Option<&Text>,
+        name: &str,
+        rule: &str,
+    ) -> Diagnostic {
+        let visible = self.visible(application);
+        let names: Vec<_> = visible.iter().map(|name| &**name).collect();
+        let known = match (names.as_slice(), application) {
+            ([], None) => "the project has none".to_owned(),
+            ([], Some(_)) => "neither the application nor the project has one".to_owned(),
+            (names, _) => format!("known here: {}", listed(names.iter().copied())),
+        };
+        let mut diagnostic = diagnostic.hint(format!("{rule}; {known}"));
+        if let Some(owner) = self.application_with(name) {
+            let owner = quoted(owner);
+            diagnostic = diagnostic.note(format!(
+                "the application {owner} has one, which only its own resources can refer to"
+            ));
+        }
+        match closest(name, names) {
+            Some(meant) => diagnostic.label(format!("did you mean {}?", quoted(meant))),
+            None => diagnostic,
+        }
+    }
+
     /// Names that a resource of this application can refer to, as many as a hint can use.
     pub(super) fn visible(&self, application: Option<&Text>) -> Vec<Text> {
         let scope = |scope: Option<Text>| {
@@ -51,29 +87,3 @@ impl<T> Index<T> {
 
 /// More names help nobody, and finding the closest of thousands takes time.
 const MAX_VISIBLE: usize = 100;
-
-/// A name that leads nowhere.
-pub(super) struct Unknown<'a> {
-    pub(super) name: &'a str,
-    /// Those that would lead somewhere.
-    pub(super) visible: &'a [Text],
-    /// How they are made: `libraries are files in `libraries/``.
-    pub(super) rule: &'a str,
-    pub(super) place: Place,
-}
-
-impl Unknown<'_> {
-    /// Says what there is, and which of it was probably meant.
-    pub(super) fn explain(self, diagnostic: Diagnostic) -> Diagnostic {
-        let names: Vec<_> = self.visible.iter().map(|name| &**name).collect();
-        let known = match names.as_slice() {
-            [] => "there is none yet that can be seen from here".to_owned(),
-            names => format!("those that can be seen from here: {}", listed(names.iter().copied())),
-        };
-        let diagnostic = diagnostic.at(self.place).hint(format!("{}; {known}", self.rule));
-        match closest(self.name, names) {
-            Some(meant) => diagnostic.label(format!("did you mean {}?", quoted(meant))),
-            None => diagnostic,
-        }
-    }
-}

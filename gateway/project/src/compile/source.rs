@@ -1,6 +1,6 @@
 //! `source`: where the code of a function, library or website is.
 
-use super::{Compiler, scope::Unknown};
+use super::Compiler;
 use crate::{
     diagnostic::{Diagnostic, Place, codes, quoted},
     model::{Group, Repository, Source},
@@ -58,11 +58,10 @@ impl Compiler<'_> {
         if let Some((library, ())) = self.libraries.find(application, &Text::from(name)) {
             return Some(Source::Library(library));
         }
-        let visible = self.libraries.visible(application);
         let message = format!("the library {} is not defined", quoted(name));
+        let error = Diagnostic::error(codes::UNKNOWN_LIBRARY, message).at(place);
         let rule = "libraries are files in `libraries/`";
-        let error = Unknown { name, visible: &visible, rule, place }
-            .explain(Diagnostic::error(codes::UNKNOWN_LIBRARY, message));
+        let error = self.libraries.explain(error, application, name, rule);
         self.report.push(error);
         None
     }

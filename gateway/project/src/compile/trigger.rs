@@ -2,7 +2,7 @@
 
 use headgate_types::{MethodSet, PathPattern, methods::METHODS, path::ParsePathError};
 
-use super::{Compiler, scope::Unknown};
+use super::Compiler;
 use crate::{
     diagnostic::{Diagnostic, Place, closest, codes, listed, quoted},
     model::{HttpTrigger, Trigger},
@@ -89,11 +89,10 @@ impl Compiler<'_> {
         if self.protocols.find(application, &protocol).is_some() || self.services_unread {
             return Some(protocol);
         }
-        let visible = self.protocols.visible(application);
         let message = format!("no service has the protocol {}", quoted(&protocol));
-        let rule = "protocols are those of the files in `services/`";
-        let error = Unknown { name: &protocol, visible: &visible, rule, place }
-            .explain(Diagnostic::error(codes::UNKNOWN_PROTOCOL, message));
+        let error = Diagnostic::error(codes::UNKNOWN_PROTOCOL, message).at(place);
+        let rule = "protocols are made known by files in `services/`";
+        let error = self.protocols.explain(error, application, &protocol, rule);
         self.report.push(error);
         None
     }
@@ -102,7 +101,7 @@ impl Compiler<'_> {
     fn foreign_keys(&mut self, kind: &str, keys: &[(&str, Option<&Place>)]) {
         for (key, place) in keys {
             let Some(place) = place else { continue };
-            let message = format!("`{key}` has no effect on a function with a `{kind}` trigger");
+            let message = format!("`{key}` has no effect beside a trigger of type `{kind}`");
             self.report.push(
                 Diagnostic::warning(codes::IGNORED_KEY, message)
                     .at((*place).clone())
@@ -142,7 +141,7 @@ impl Compiler<'_> {
             let message = format!("{} is not an HTTP method", quoted(value));
             let mut error = Diagnostic::error(codes::INVALID_VALUE, message)
                 .at(place.clone())
-                .hint(format!("use {}; several go into `methods`", listed(METHODS)));
+                .hint(format!("it is one of {}; several go into `methods`", listed(METHODS)));
             if let Some(meant) = closest(&upper, METHODS) {
                 error = error.label(format!("did you mean `{meant}`?"));
             }

@@ -314,7 +314,10 @@ impl Reader<'_> {
             Shape::Text | Shape::Word(_) | Shape::Obsolete(_) => {
                 ("text", format!("write `{key}: text` on one line"))
             }
-            Shape::Flag => ("`true` or `false`", "write it without quotes".to_owned()),
+            Shape::Flag => (
+                "`true` or `false`",
+                format!("write `{key}: true` or `{key}: false`, without quotes"),
+            ),
             Shape::Size => ("a size", format!("write a number and a unit: `{key}: 64MiB`")),
             Shape::Duration => ("a duration", format!("write a number and a unit: `{key}: 20s`")),
             Shape::Texts => match &node.value {
