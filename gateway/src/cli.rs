@@ -267,7 +267,7 @@ Examples:
 
 const EXPLAIN_HELP: &str = "\
 Example:
-  headgate explain artefact-missing";
+  headgate explain artefact-not-found";
 
 const SCHEMA_HELP: &str = "\
 Editors that know JSON Schema complete and explain the keys of a project's files. A file names its schema

@@ -127,11 +127,14 @@ fn value(shape: Shape, presence: Presence) -> Map<String, Value> {
             "examples": ["64MiB", "5GB"],
         })),
         Shape::Duration => object(json!({ "pattern": *DURATION, "examples": ["20s", "1h15m"] })),
-        Shape::Texts => object(json!({
-            "items": { "type": ["string", "number"] },
-            "minItems": usize::from(!optional),
-            "maxItems": MAX_LIST,
-        })),
+        Shape::Texts => {
+            let items = json!({ "type": ["string", "number"] });
+            let mut schema = object(json!({ "items": items, "maxItems": MAX_LIST }));
+            if !optional {
+                schema.insert("minItems".to_owned(), 1.into());
+            }
+            schema
+        }
         Shape::Pairs => object(json!({
             "propertyNames": { "pattern": "^[A-Za-z_][A-Za-z0-9_]*$" },
             "additionalProperties": { "type": ["string", "number", "boolean", "null"] },

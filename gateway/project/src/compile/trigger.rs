@@ -30,7 +30,7 @@ impl Compiler<'_> {
     ) -> Option<HttpTrigger> {
         let trigger = &body.trigger;
         self.foreign_keys(
-            "http",
+            if secure { "https" } else { "http" },
             &[
                 ("channel", trigger.channel.value_place()),
                 ("protocol", trigger.protocol.value_place()),
