@@ -18,7 +18,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use headgate_types::HostPattern;
 
-use self::{code::Code, routes::Claims, scope::Index};
+use self::{
+    code::Code,
+    routes::Claims,
+    scope::{Index, file_to_add},
+};
 use crate::{
     LoadOptions,
     diagnostic::{Diagnostic, Diagnostics, Place, codes, quoted},
@@ -227,8 +231,8 @@ impl Compiler<'_> {
     fn unknown_smartop(&mut self, application: Option<&Text>, name: &str, place: Place) {
         let message = format!("the smartop {} is not defined", quoted(name));
         let warning = Diagnostic::warning(codes::UNKNOWN_SMARTOP, message).at(place);
-        let rule = "smartops are files in `smartops/`";
-        let warning = self.smartops.explain(warning, application, name, rule);
+        let remedy = file_to_add(Group::Smartops, name);
+        let warning = self.smartops.explain(warning, application, name, &remedy);
         self.report.push(warning);
     }
 

@@ -60,7 +60,7 @@ pub(crate) enum Shape {
     /// Names of the user's choice, each with such a table; it has all of its keys or none.
     Tables(&'static [Field]),
     /// The older spelling of another key of the project.
-    Older(&'static str, &'static Shape),
+    Older(&'static str, &'static Self),
     /// Known from older projects and without effect, for this reason.
     Obsolete(&'static str),
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use headgate_types::HostPattern;
 
-use super::Compiler;
+use super::{Compiler, scope::file_to_add};
 use crate::{
     diagnostic::{Diagnostic, Place, codes, quoted},
     model::{Certificate, Domain, Group},
@@ -50,7 +50,7 @@ impl Compiler<'_> {
             Ok(host) if text.parse::<IpAddr>().is_err() => return Some(host),
             Ok(_) => (
                 format!("{} is an address, not a name", quoted(text)),
-                "certificates and routes go by name; the address is the node's own business",
+                "write a host name such as `shop.example.com`: certificates and routes go by name",
             ),
             Err(error) => {
                 let hint = if text.contains("://") || text.contains('/') {
@@ -132,8 +132,8 @@ impl Compiler<'_> {
     fn unknown_domain(&mut self, application: Option<&Text>, name: &str, place: Place) {
         let message = format!("the domain {} is not defined", quoted(name));
         let error = Diagnostic::error(codes::UNKNOWN_DOMAIN, message).at(place);
-        let rule = "domains are files in `domains/`";
-        let mut error = self.domains.explain(error, application, name, rule);
+        let remedy = file_to_add(Group::Domains, name);
+        let mut error = self.domains.explain(error, application, name, &remedy);
         if let Some(host) = name.parse::<HostPattern>().ok().filter(|_| name.contains('.')) {
             let visible = self.domains.visible(application);
             let by_host = visible.iter().find(|name| {

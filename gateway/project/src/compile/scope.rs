@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     diagnostic::{Diagnostic, closest, listed, quoted},
-    model::ResourceRef,
+    model::{Group, ResourceRef},
     schema::Text,
 };
 
@@ -43,22 +43,22 @@ impl<T> Index<T> {
     }
 
     /// Adds to a diagnostic about a name that leads nowhere what there is, which of it was probably
-    /// meant, and whether the name is another application's own. `rule` says how such names are made.
+    /// meant, and whether the name is another application's own. `remedy` says how to make it.
     pub(super) fn explain(
         &self,
         diagnostic: Diagnostic,
         application: Option<&Text>,
         name: &str,
-        rule: &str,
+        remedy: &str,
     ) -> Diagnostic {
         let visible = self.visible(application);
         let names: Vec<_> = visible.iter().map(|name| &**name).collect();
-        let known = match (names.as_slice(), application) {
-            ([], None) => "the project has none".to_owned(),
-            ([], Some(_)) => "neither the application nor the project has one".to_owned(),
-            (names, _) => format!("known here: {}", listed(names.iter().copied())),
-        };
-        let mut diagnostic = diagnostic.hint(format!("{rule}; {known}"));
+        let mut diagnostic = diagnostic.hint(match names.as_slice() {
+            [] => remedy.to_owned(),
+            names => {
+                format!("known here: {}; or {remedy}", listed(names.iter().copied()))
+            }
+        });
         if let Some(owner) = self.application_with(name) {
             let owner = quoted(owner);
             diagnostic = diagnostic.note(format!(
@@ -87,3 +87,12 @@ impl<T> Index<T> {
 
 /// More names help nobody, and finding the closest of thousands takes time.
 const MAX_VISIBLE: usize = 100;
+
+/// How to make a resource that is missing: each is a file.
+pub(super) fn file_to_add(group: Group, name: &str) -> String {
+    let (noun, folder) = (group.noun(), group.folder());
+    match name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {
+        true => format!("add the {noun} as `{folder}/{name}.yaml`"),
+        false => format!("add the {noun} as a file in `{folder}/`"),
+    }
+}

@@ -1,6 +1,6 @@
 //! `source`: where the code of a function, library or website is.
 
-use super::Compiler;
+use super::{Compiler, scope::file_to_add};
 use crate::{
     diagnostic::{Diagnostic, Place, codes, quoted},
     model::{Group, Repository, Source},
@@ -60,8 +60,8 @@ impl Compiler<'_> {
         }
         let message = format!("the library {} is not defined", quoted(name));
         let error = Diagnostic::error(codes::UNKNOWN_LIBRARY, message).at(place);
-        let rule = "libraries are files in `libraries/`";
-        let error = self.libraries.explain(error, application, name, rule);
+        let remedy = file_to_add(Group::Libraries, name);
+        let error = self.libraries.explain(error, application, name, &remedy);
         self.report.push(error);
         None
     }

@@ -91,8 +91,9 @@ impl Compiler<'_> {
         }
         let message = format!("no service has the protocol {}", quoted(&protocol));
         let error = Diagnostic::error(codes::UNKNOWN_PROTOCOL, message).at(place);
-        let rule = "protocols are made known by files in `services/`";
-        let error = self.protocols.explain(error, application, &protocol, rule);
+        let line = quoted(&format!("protocol: {protocol}"));
+        let remedy = format!("add a file to `services/` that says {line}");
+        let error = self.protocols.explain(error, application, &protocol, &remedy);
         self.report.push(error);
         None
     }

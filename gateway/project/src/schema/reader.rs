@@ -156,7 +156,13 @@ impl Reader<'_> {
                 Ok(duration) => Some(Data::Duration(duration)),
                 Err(error) => {
                     let message = format!("{} is not a duration", quoted(text));
-                    self.refuse(codes::INVALID_DURATION, message, node, error.to_string())
+                    let hint = match text.bytes().all(|byte| byte.is_ascii_digit()) {
+                        true if !text.is_empty() => {
+                            format!("say in which unit: `{text}s` or `{text}ms`")
+                        }
+                        _ => error.to_string(),
+                    };
+                    self.refuse(codes::INVALID_DURATION, message, node, hint)
                 }
             },
             _ => {
@@ -307,11 +313,12 @@ impl Reader<'_> {
         let key = path.rsplit('.').next().unwrap_or(path);
         let quotable = matches!(node.value, Value::Scalar { .. });
         let (wanted, hint) = match shape {
-            Shape::Text | Shape::Word(_) if quotable => {
-                ("text", "put it in quotes to make it text".to_owned())
+            Shape::Word(words) => {
+                ("text", format!("it is one of {}", listed(words.iter().copied())))
             }
+            Shape::Text if quotable => ("text", "put it in quotes to make it text".to_owned()),
             Shape::Older(_, shape) => return self.wrong_type(path, *shape, node),
-            Shape::Text | Shape::Word(_) | Shape::Obsolete(_) => {
+            Shape::Text | Shape::Obsolete(_) => {
                 ("text", format!("write `{key}: text` on one line"))
             }
             Shape::Flag => (
