@@ -41,9 +41,13 @@ pub(crate) struct Name<'a> {
 }
 
 impl Name<'_> {
-    /// Whether there are files of it in the tree, of whatever kind.
+    /// Whether there is anything of it in the tree: sources, something empty, a link that is not
+    /// followed.
     pub(crate) fn has_files(self, tree: &dyn Tree, group: Group) -> bool {
-        self.bases(group.folder()).iter().any(|base| !tree.under(base).is_empty())
+        self.bases(group.folder()).iter().any(|base| {
+            let beside = [base.clone(), format!("{base}.wasm")];
+            !tree.under(base).is_empty() || beside.iter().any(|path| tree.find(path).is_some())
+        })
     }
 
     /// `functions/<n>`, in an application under both layouts: Taubyte's builder and its command line

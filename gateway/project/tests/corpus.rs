@@ -3,8 +3,6 @@
 //! It is not ours, so it lies beside the checkout: in `../shared/corpus`, or where the variable
 //! `HEADGATE_CORPUS` says.
 
-#![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
-
 use std::{
     env, fs,
     path::{Path, PathBuf},

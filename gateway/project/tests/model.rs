@@ -5,7 +5,7 @@ use std::time::Duration;
 use headgate_project::{
     Certificate, LoadOptions, Project, SiteRoot, load,
     model::{Matcher, Network, ResourceRef, Source, StorageKind, Trigger},
-    tree::MemoryTree,
+    tree::{EntryKind, MemoryTree},
 };
 use headgate_types::ByteSize;
 
@@ -214,4 +214,12 @@ fn a_functions_code_may_be_elsewhere_only_where_nobody_serves_it() {
     let project = load(&tree, &options).project.unwrap();
     assert!(project.functions.is_empty());
     assert!(matches!(&project.idle_functions[0].trigger, Trigger::Http(http) if http.secure));
+    // Where something of it is here, it was meant to be here.
+    for (path, kind) in [
+        ("functions/hello.wasm", EntryKind::Symlink),
+        ("functions/hello", EntryKind::Submodule),
+        ("functions/hello/main.go", EntryKind::File),
+    ] {
+        assert!(load(&tree.clone().with(path, kind), &options).project.is_none(), "{path}");
+    }
 }
