@@ -239,8 +239,8 @@ Examples:
 
 const CHECK_HELP: &str = "\
 Reads the project as a node would, compiles its functions and prints every problem with file, line,
-column and a hint. Exits with 1 if there is an error, so it can guard a merge. Taubyte's configuration
-repositories, which hold no code, are checked as far as they go.
+column and a hint. Exits with 1 if there is an error, so it can guard a merge. Taubyte's
+configuration repositories, which hold no code, are checked as far as they go.
 
 Examples:
   headgate check
@@ -270,8 +270,8 @@ Example:
   headgate explain artefact-not-found";
 
 const SCHEMA_HELP: &str = "\
-Editors that know JSON Schema complete and explain the keys of a project's files. A file names its schema
-in its first line, as a path from the file itself:
+Editors that know JSON Schema complete and explain the keys of a project's files. A file names
+its schema in its first line, as a path from the file itself:
   # yaml-language-server: $schema=../headgate.schema.json#/definitions/function
 
 Examples:
