@@ -1,4 +1,4 @@
-//! The command line: `headgate new | dev | run | check | status | revisions | rollback | logs | …`.
+//! The command line: `headgate new | dev | run | check | status | revisions | rollback | schema | …`.
 //!
 //! Each command is a file which calls one library function. Events and data go to standard output, logs and
 //! progress to standard error; `output` is the only place that writes to either. Exit codes: 0 all is well,
@@ -16,6 +16,7 @@ mod output;
 mod progress;
 mod revisions;
 mod rollback;
+mod schema;
 mod serve;
 mod signals;
 mod table;
@@ -24,7 +25,7 @@ mod trust;
 
 use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 use clap_complete::Shell;
 
 use self::{
@@ -32,11 +33,12 @@ use self::{
     flags::NodeFlags,
     new::NewArguments,
     output::{Output, OutputFormat},
+    schema::SchemaArguments,
 };
 
 /// Reads the command line, does what it says and returns what the process ends with.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse().and_then(Arguments::consistent) {
         Ok(arguments) => arguments,
         Err(usage) => {
             // Help and version arrive here too. A closed pipe is no reason to complain.
@@ -71,7 +73,8 @@ enum Verdict {
     max_term_width = 100
 )]
 struct Arguments {
-    /// How events and data are written to standard output; json is for scripts
+    /// How events and data are written to standard output; json is for scripts, sarif (of `check`) for
+    /// code hosts
     #[arg(
         long,
         global = true,
@@ -84,6 +87,20 @@ struct Arguments {
 
     #[command(subcommand)]
     command: Command,
+}
+
+impl Arguments {
+    /// What clap cannot tell: SARIF is a format of findings, and only `check` has some.
+    fn consistent(self) -> Result<Self, clap::Error> {
+        match (self.output, &self.command) {
+            (OutputFormat::Sarif, Command::Check(_)) => Ok(self),
+            (OutputFormat::Sarif, _) => Err(Self::command().error(
+                ErrorKind::ArgumentConflict,
+                "only `headgate check` writes SARIF; use `--output json` for other commands",
+            )),
+            _ => Ok(self),
+        }
+    }
 }
 
 const TOUR: &str = "\
@@ -141,6 +158,9 @@ enum Command {
         /// The code, as `headgate check` prints it; without one, every code is listed
         code: Option<String>,
     },
+    /// Print the JSON Schema of a project's files, for editors
+    #[command(after_help = SCHEMA_HELP)]
+    Schema(SchemaArguments),
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions { shell: Shell },
@@ -259,11 +279,14 @@ Examples:
 
 const CHECK_HELP: &str = "\
 Reads the project as a node would, compiles its functions and prints every problem with file, line,
-column and a hint. Exits with 1 if there is an error, so it can guard a merge.
+column and a hint. Exits with 1 if there is an error, so it can guard a merge. Taubyte's
+configuration repositories, which hold no code, are checked as far as they go.
 
 Examples:
   headgate check
-  headgate check shop --output json";
+  headgate check shop --output json
+  headgate check --output sarif > headgate.sarif
+                                          for code hosts, which show problems at their lines";
 
 const STATUS_HELP: &str = "\
 Example:
@@ -284,7 +307,17 @@ Examples:
 
 const EXPLAIN_HELP: &str = "\
 Example:
-  headgate explain artefact-missing";
+  headgate explain artefact-not-found";
+
+const SCHEMA_HELP: &str = "\
+Editors that know JSON Schema complete and explain the keys of a project's files. A file names
+its schema in its first line, as a path from the file itself:
+  # yaml-language-server: $schema=../headgate.schema.json#/definitions/function
+
+Examples:
+  headgate schema > headgate.schema.json  all kinds of files, for the top of a project
+  headgate schema function                the schema of functions/<name>.yaml
+  headgate schema --all schemas           one file for each kind";
 
 const COMPLETIONS_HELP: &str = "\
 Examples:
@@ -311,6 +344,7 @@ impl Command {
             Self::Pin(arguments) => rollback::pin(arguments, output),
             Self::Follow(arguments) => rollback::follow(arguments, output),
             Self::Explain { code } => explain::run(code.as_deref(), output),
+            Self::Schema(arguments) => schema::run(arguments, output),
             Self::Completions { shell } => completions(shell, output),
         }
     }

@@ -5,8 +5,8 @@
 use headgate_project::{LoadOptions, load, separate, tree::MemoryTree};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|files: (&[u8], &[u8], &[u8], &[u8])| {
-    let (config, domain, function, website) = files;
+fuzz_target!(|files: (&[u8], &[u8], &[u8], &[u8], &[u8])| {
+    let (config, domain, function, website, other) = files;
     let files = [
         ("config.yaml", config),
         ("domains/shop.yaml", domain),
@@ -15,6 +15,11 @@ fuzz_target!(|files: (&[u8], &[u8], &[u8], &[u8])| {
         ("websites/main.yaml", website),
         ("websites/main/index.html", b"<p>"),
     ];
+    // One file for all other kinds: keys of any of them are found in each.
+    let groups = ["databases", "libraries", "messaging", "services", "smartops", "storages"];
+    let others = groups.map(|group| (format!("applications/a/{group}/x.yaml"), other));
+    let files = files.map(|(path, bytes)| (path.to_owned(), bytes));
+    let files = files.into_iter().chain(others);
     let tree = MemoryTree::new(files.map(|(path, bytes)| (path, bytes.to_vec())));
     let wanted = separate(&tree);
     assert!(wanted.iter().all(|wanted| wanted.folder.starts_with("websites/")));
@@ -22,4 +27,5 @@ fuzz_target!(|files: (&[u8], &[u8], &[u8], &[u8])| {
     assert_eq!(loaded.project.is_none(), loaded.diagnostics.has_errors());
     let _ = loaded.diagnostics.render_human(false);
     let _ = loaded.diagnostics.to_json();
+    let _ = loaded.diagnostics.to_sarif("0", "");
 });

@@ -11,7 +11,7 @@ use headgate_types::ByteSize;
 use crate::{
     defaults::{MAX_ARTEFACT, MAX_SITE_ARCHIVE},
     diagnostic::{Diagnostic, Place, codes},
-    model::SiteRoot,
+    model::{Group, SiteRoot},
     tree::{EntryKind, Fingerprint, Tree},
     unpack::{self, UnpackError},
 };
@@ -45,6 +45,15 @@ pub(crate) struct Name<'a> {
 }
 
 impl Name<'_> {
+    /// Whether there is anything of it in the tree: sources, something empty, a link that is not
+    /// followed.
+    pub(crate) fn has_files(self, tree: &dyn Tree, group: Group) -> bool {
+        self.bases(group.folder()).iter().any(|base| {
+            let beside = [base.clone(), format!("{base}.wasm")];
+            !tree.under(base).is_empty() || beside.iter().any(|path| tree.find(path).is_some())
+        })
+    }
+
     /// `functions/<n>`, in an application under both layouts: Taubyte's builder and its command line
     /// disagree about them.
     pub(crate) fn bases(self, group: &str) -> Vec<String> {

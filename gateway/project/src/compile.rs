@@ -3,134 +3,237 @@
 //! Every check runs, whatever failed before it; a mistake is reported once, where it was made, and
 //! not again at all the places that depend on it.
 
+mod code;
 mod domain;
+mod execution;
 mod function;
+mod resources;
 mod routes;
+mod scope;
+mod source;
+mod trigger;
 mod website;
 
 use std::collections::{BTreeMap, HashMap};
 
+use headgate_types::HostPattern;
+
+use self::{
+    code::Code,
+    routes::Claims,
+    scope::{Index, file_to_add},
+};
 use crate::{
     LoadOptions,
-    diagnostic::{Diagnostic, Diagnostics, Place, codes, listed, quoted},
+    diagnostic::{Diagnostic, Diagnostics, Place, codes, quoted},
     dotenv, identity,
-    model::{Application, Group, Project, Unserved},
+    model::{About, Application, Cloud, Group, IdleFunction, Project, Unserved as Idle},
     raw,
     schema::{At, Text, Written},
     tree::Tree,
 };
-use domain::DomainIndex;
-use routes::Claims;
 
 /// The project; it is whole only if nothing was reported as an error.
 pub(crate) fn compile(
-    raw: raw::Project,
+    mut raw: raw::Project,
     tree: &dyn Tree,
     options: &LoadOptions,
     report: &mut Diagnostics,
 ) -> Project {
-    let config = raw.config.as_ref().map(|config| &config.common);
+    let config = raw.config.take();
     let text = |pick: fn(&raw::Common) -> &Written<Text>| {
-        config.and_then(|common| pick(common).clone().value()).map(|at| at.value.to_string())
+        let common = config.as_ref().map(|config| &config.common);
+        common.and_then(|common| pick(common).clone().value()).map(|at| at.value)
     };
-    let name = text(|common| &common.name);
+    let (id, name) = (text(|common| &common.id), text(|common| &common.name));
+    let description = text(|common| &common.description);
     let mut compiler = Compiler {
         tree,
-        project_name: name.clone().unwrap_or_default(),
+        project_name: name.as_deref().unwrap_or_default().to_owned(),
         dotenv: if options.dotenv { dotenv::read(tree, report) } else { BTreeMap::new() },
-        domains: DomainIndex::default(),
+        domains: Index::default(),
+        libraries: Index::default(),
+        smartops: Index::default(),
+        protocols: Index::default(),
+        services_unread: false,
         claims: Claims::default(),
+        code: Code::default(),
+        code_elsewhere: options.code_elsewhere,
         ids: HashMap::new(),
+        idle_functions: Vec::new(),
         unserved: Vec::new(),
         report,
     };
-    if let Some(config) = &raw.config {
-        compiler.check_email(&config.email);
+    compiler.index(&raw);
+    let mut project = Project {
+        id: id.map(|id| id.to_string()),
+        name: name.map(|name| name.to_string()),
+        description: description.map(|text| text.to_string()),
+        ..Project::default()
+    };
+    if let Some(raw::Config { common, email, clouds }) = config {
+        project.tags = texts(common.tags);
+        project.email = compiler.email(email);
+        project.clouds = compiler.clouds(clouds);
     }
-    let domains = compiler.domains(raw.domains, raw.unread_domains);
-    let functions =
-        raw.functions.into_iter().filter_map(|function| compiler.function(function)).collect();
-    let websites =
-        raw.websites.into_iter().filter_map(|website| compiler.website(website)).collect();
-    for other in raw.others {
-        let what = format!("the {} `{}`", other.group.noun(), other.name);
-        compiler.not_served(other, None, &format!("{what} is read, and nothing here uses it yet"));
-    }
-    Project {
-        id: text(|common| &common.id),
-        description: text(|common| &common.description),
-        name,
-        applications: raw.applications.into_iter().map(application).collect(),
-        domains,
-        functions,
-        websites,
-        unserved: compiler.unserved,
-    }
+    let c = &mut compiler;
+    project.applications = raw.applications.into_iter().map(|raw| c.application(raw)).collect();
+    project.domains = c.domains(raw.domains);
+    project.databases = raw.databases.into_iter().filter_map(|raw| c.database(raw)).collect();
+    project.functions = raw.functions.into_iter().filter_map(|raw| c.function(raw)).collect();
+    project.libraries = raw.libraries.into_iter().filter_map(|raw| c.library(raw)).collect();
+    project.messaging = raw.messaging.into_iter().filter_map(|raw| c.messaging(raw)).collect();
+    project.services = raw.services.into_iter().filter_map(|raw| c.service(raw)).collect();
+    project.smartops = raw.smartops.into_iter().filter_map(|raw| c.smartop(raw)).collect();
+    project.storages = raw.storages.into_iter().filter_map(|raw| c.storage(raw)).collect();
+    project.websites = raw.websites.into_iter().filter_map(|raw| c.website(raw)).collect();
+    compiler.settle_code();
+    project.idle_functions = compiler.idle_functions;
+    project.unserved = compiler.unserved;
+    project
 }
 
-fn application(raw: raw::Application) -> Application {
-    let text = |written: Written<Text>| written.value().map(|at| at.value.to_string());
-    let (id, description) = match raw.common {
-        Some(common) => (text(common.id), text(common.description)),
-        None => (None, None),
-    };
-    Application { name: raw.name, id, description }
+fn texts(written: Written<Vec<At<Text>>>) -> Vec<Text> {
+    let texts = written.value().map(|at| at.value).unwrap_or_default();
+    texts.into_iter().map(|text| text.value).collect()
 }
 
 struct Compiler<'a> {
     tree: &'a dyn Tree,
     project_name: String,
     dotenv: BTreeMap<String, String>,
-    domains: DomainIndex,
+    /// `None` for a domain that was reported as wrong: a reference to it is not a second mistake.
+    domains: Index<Option<HostPattern>>,
+    libraries: Index<()>,
+    smartops: Index<()>,
+    /// The services, by protocol instead of name.
+    protocols: Index<()>,
+    /// Some service could not be read, so that any protocol may be its.
+    services_unread: bool,
     claims: Claims,
+    code: Code,
+    code_elsewhere: bool,
     ids: HashMap<Text, Place>,
-    unserved: Vec<Unserved>,
+    idle_functions: Vec<IdleFunction>,
+    unserved: Vec<Idle>,
     report: &'a mut Diagnostics,
 }
 
+/// A resource that does nothing yet: its group, application, name and file.
+type Unserved<'a> = (Group, &'a Option<Text>, &'a Text, &'a Place);
+
 impl Compiler<'_> {
-    /// The resource's id, derived where none is written, and the checks of the common keys.
-    fn identify<T>(&mut self, group: Group, resource: &raw::Resource<T>) -> String {
+    /// Everything that others refer to, before anything is looked at.
+    fn index(&mut self, raw: &raw::Project) {
+        for library in &raw.libraries {
+            self.libraries.insert(library.application.clone(), library.name.clone(), ());
+        }
+        for smartop in &raw.smartops {
+            self.smartops.insert(smartop.application.clone(), smartop.name.clone(), ());
+        }
+        for service in &raw.services {
+            match service.body.protocol.clone().value() {
+                Some(At { value, .. }) => {
+                    self.protocols.insert(service.application.clone(), value, ());
+                }
+                None => self.services_unread = true,
+            }
+        }
+        for (group, application, name) in &raw.unread {
+            let (application, name) = (application.clone(), name.clone());
+            match group {
+                Group::Domains => self.domains.insert(application, name, None),
+                Group::Libraries => self.libraries.insert(application, name, ()),
+                Group::Smartops => self.smartops.insert(application, name, ()),
+                Group::Services => self.services_unread = true,
+                _ => {}
+            }
+        }
+    }
+
+    fn application(&mut self, raw: raw::Application) -> Application {
+        let raw::Application { name, common } = raw;
+        let Some(common) = common else {
+            return Application { name, id: None, about: About::default() };
+        };
+        self.check_name(&name, &common.name, "folder");
+        if let Written::Value(id) = &common.id {
+            self.check_id(id);
+        }
+        let about = self.about(Some(&name), &common);
+        Application { name, id: common.id.value().map(|at| at.value.to_string()), about }
+    }
+
+    /// The resource's id, derived where none is written, and what else it says about itself.
+    fn identify<T>(&mut self, group: Group, resource: &raw::Resource<T>) -> (String, About) {
         let raw::Resource { application, name, common, place, .. } = resource;
-        if let Written::Value(At { value, place }) = &common.name
-            && value != name
-        {
-            let message = format!("this is called `{name}`, as its file is, not {}", quoted(value));
+        self.check_name(name, &common.name, "file");
+        let about = self.about(application.as_ref(), common);
+        if let Written::Value(id) = &common.id {
+            self.check_id(id);
+            return (id.value.to_string(), about);
+        }
+        let id = identity::derive(&self.project_name, application.as_deref(), group, name);
+        let message = format!("the {} `{name}` has no `id`", group.noun());
+        self.report.push(
+            Diagnostic::warning(codes::MISSING_ID, message)
+                .at(common.id.place().unwrap_or(place).clone())
+                .note("one was made from its name, and will change when the file is renamed")
+                .hint(format!("add this line to keep it: `id: {id}`")),
+        );
+        (id, about)
+    }
+
+    fn check_name(&mut self, name: &Text, written: &Written<Text>, file: &str) {
+        let Written::Value(At { value, place }) = written else { return };
+        if value != name {
+            let message =
+                format!("this is called `{name}`, as its {file} is, not {}", quoted(value));
             self.report.push(
                 Diagnostic::warning(codes::NAME_DIFFERS, message)
                     .at(place.clone())
-                    .hint("rename the file, or remove this line"),
+                    .hint(format!("rename the {file}, or remove this line")),
             );
         }
-        match &common.id {
-            Written::Value(At { value, place }) => {
-                if let Some(first) = self.ids.insert(value.clone(), place.clone()) {
-                    let message = format!("the id {} is used twice", quoted(value));
-                    self.report.push(
-                        Diagnostic::warning(codes::DUPLICATE_ID, message)
-                            .at(place.clone())
-                            .label("also here")
-                            .related(first, "first here")
-                            .note("ids tell resources apart when one of them is renamed")
-                            .hint("when you copy a file, remove its `id`"),
-                    );
-                }
-                value.to_string()
-            }
-            Written::Absent | Written::Blank(_) | Written::Broken => {
-                let id = identity::derive(&self.project_name, application.as_deref(), group, name);
-                let message = format!("the {} `{name}` has no `id`", group.noun());
-                self.report.push(
-                    Diagnostic::warning(codes::MISSING_ID, message)
-                        .at(common.id.place().unwrap_or(place).clone())
-                        .note(
-                            "one was made from its name, and will change when the file is renamed",
-                        )
-                        .hint(format!("add this line to keep it: `id: {id}`")),
-                );
-                id
+    }
+
+    fn check_id(&mut self, At { value, place }: &At<Text>) {
+        let Some(first) = self.ids.insert(value.clone(), place.clone()) else { return };
+        self.report.push(
+            Diagnostic::warning(
+                codes::DUPLICATE_ID,
+                format!("the id {} is used twice", quoted(value)),
+            )
+            .at(place.clone())
+            .label("also here")
+            .related(first, "first here")
+            .note("ids tell resources apart when one of them is renamed")
+            .hint("when you copy a file, remove its `id`"),
+        );
+    }
+
+    /// Description and tags; those that attach a smartop are resolved.
+    fn about(&mut self, application: Option<&Text>, common: &raw::Common) -> About {
+        let description = common.description.clone().value().map(|at| at.value);
+        let tags = common.tags.clone().value().map(|at| at.value).unwrap_or_default();
+        let mut smartops = Vec::new();
+        for At { value, place } in &tags {
+            let Some(name) = value.strip_prefix("smartops:") else { continue };
+            match self.smartops.find(application, &Text::from(name)) {
+                Some((smartop, ())) => smartops.push(smartop),
+                None => self.unknown_smartop(application, name, place.clone()),
             }
         }
+        About { description, tags: tags.into_iter().map(|tag| tag.value).collect(), smartops }
+    }
+
+    /// Only a warning: smartops decide nothing yet, and a tag may be just a word.
+    fn unknown_smartop(&mut self, application: Option<&Text>, name: &str, place: Place) {
+        let message = format!("the smartop {} is not defined", quoted(name));
+        let warning = Diagnostic::warning(codes::UNKNOWN_SMARTOP, message).at(place);
+        let remedy = file_to_add(Group::Smartops, name);
+        let warning = self.smartops.explain(warning, application, name, &remedy);
+        self.report.push(warning);
     }
 
     /// The value of a key that must be there; a missing one is reported where it would stand.
@@ -152,36 +255,59 @@ impl Compiler<'_> {
         None
     }
 
-    fn not_served(&mut self, other: raw::Other, place: Option<Place>, message: &str) {
-        let raw::Other { group, application, name, place: file } = other;
+    fn not_served(&mut self, resource: Unserved<'_>, place: Place, message: &str) {
+        let (group, application, name, file) = resource;
         self.report.push(
             Diagnostic::warning(codes::NOT_SERVED_YET, message)
-                .at(place.unwrap_or_else(|| file.clone()))
+                .at(place)
                 .hint("the rest of the project is served; this file may stay"),
         );
-        self.unserved.push(Unserved { group, application, name, place: file });
+        self.unserved.push(Idle {
+            group,
+            application: application.clone(),
+            name: name.clone(),
+            place: file.clone(),
+        });
     }
 
-    fn check_email(&mut self, email: &Written<Text>) {
-        let Written::Value(At { value, place }) = email else { return };
+    fn email(&mut self, email: Written<Text>) -> Option<String> {
+        let At { value, place } = email.value()?;
         let plausible = value.split_once('@').is_some_and(|(user, host)| {
             !user.is_empty() && !host.is_empty() && !value.contains(char::is_whitespace)
         });
-        if !plausible {
-            let message = format!("{} is not an e-mail address", quoted(value));
-            self.report.push(
-                Diagnostic::error(codes::INVALID_VALUE, message)
-                    .at(place.clone())
-                    .hint("write it as `name@example.com`"),
-            );
+        if plausible {
+            return Some(value.to_string());
         }
+        let message = format!("{} is not an e-mail address", quoted(&value));
+        self.report.push(
+            Diagnostic::error(codes::INVALID_VALUE, message)
+                .at(place)
+                .hint("write it as `name@example.com`"),
+        );
+        None
     }
 
-    /// `this project has …`, for hints about names that do not exist.
-    fn known(names: &[&str], none: &str) -> String {
-        match names {
-            [] => none.to_owned(),
-            names => format!("this project has {}", listed(names.iter().copied())),
-        }
+    /// Accounts at Taubyte's clouds: account and plan go together.
+    fn clouds(&mut self, clouds: Written<Vec<(At<Text>, raw::Cloud)>>) -> Vec<Cloud> {
+        let Written::Value(At { value: clouds, place }) = clouds else { return Vec::new() };
+        self.report.push(
+            Diagnostic::warning(codes::NOT_SERVED_YET, "accounts at clouds are not used here")
+                .at(place)
+                .hint("the rest of the project is served; these lines may stay"),
+        );
+        let cloud = |(At { value: name, place }, raw): (At<Text>, raw::Cloud)| {
+            let what = format!("the cloud {}", quoted(&name));
+            let hint = "write both, as in `{account: acme, plan: prod}`, or neither";
+            let raw::Cloud { account, plan } = raw;
+            if let (Written::Absent | Written::Blank(_), Written::Absent | Written::Blank(_)) =
+                (&account, &plan)
+            {
+                return None;
+            }
+            let account = self.require(account, "account", &what, &place, hint);
+            let plan = self.require(plan, "plan", &what, &place, hint);
+            Some(Cloud { name, account: account?.value, plan: plan?.value })
+        };
+        clouds.into_iter().filter_map(cloud).collect()
     }
 }

@@ -7,6 +7,7 @@
 pub mod codes;
 mod json;
 mod render;
+mod sarif;
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -231,6 +232,12 @@ impl Diagnostics {
     /// An array with one object per problem; see `diagnostic/json.rs` for its keys.
     pub fn to_json(&self) -> serde_json::Value {
         json::array(self)
+    }
+
+    /// A SARIF 2.1.0 log, which code hosts and editors show at the lines. `folder` is where the project
+    /// lies below what the reader calls its root: empty, or ends with a slash.
+    pub fn to_sarif(&self, version: &str, folder: &str) -> serde_json::Value {
+        sarif::log(self, version, folder)
     }
 
     fn line_of(&self, place: &Place) -> Option<&str> {

@@ -162,6 +162,7 @@ fn wrong_extension(path: &str, stem: &str) -> Diagnostic {
 fn suspect_folder(folder: &str, meant: Group) -> Diagnostic {
     let message = format!("the YAML files in {} are not read", quoted(&format!("{folder}/")));
     Diagnostic::warning(codes::UNKNOWN_FOLDER, message)
+        .at(Place::file(folder))
         .note(format!("folders that are read: {}", listed(Group::ALL.map(Group::folder))))
         .hint(format!("did you mean `{}/`?", meant.folder()))
 }

@@ -12,6 +12,8 @@
 //!         what        └──────────┴───────┴────────┴──► Diagnostics
 //! ```
 //!
+//! [`json_schema`] tells editors what the files may say, from the tables that `schema` reads by.
+//!
 //! Invariants:
 //! 1. There is a [`Project`] if and only if no diagnostic is an error.
 //! 2. No input panics, and none takes more than its size and the limits in [`defaults`] allow.
@@ -25,6 +27,7 @@ pub mod diagnostic;
 mod dotenv;
 pub mod git;
 mod identity;
+pub mod json_schema;
 mod layout;
 mod load;
 pub mod model;

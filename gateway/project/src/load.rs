@@ -5,20 +5,24 @@ use crate::{
     diagnostic::{Diagnostic, Diagnostics, Place, codes},
     identity,
     layout::{self, Layout, ResourceFile},
-    model::{Group, Project, Website},
+    model::{About, Group, Project, Website},
     raw,
-    schema::{self, Field, Fields},
+    schema::{self, Document, Fields},
     tree::Tree,
     yaml::{self, Source},
 };
 
-/// What `dev` wants beyond what a repository gets. The default is a repository's.
+/// What `dev` and `check` want beyond what a repository gets. The default is a repository's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LoadOptions {
     /// A tree without any project file, but with an `index.html`, is one website.
     pub plain_site: bool,
     /// The variables of `.env` at the root go over those of every function.
     pub dotenv: bool,
+    /// A tree without the code of any function and the files of any website is half a project, as
+    /// Taubyte's configuration repositories are: what is missing is a warning. Only for looking at it;
+    /// such a project has nothing to serve.
+    pub code_elsewhere: bool,
 }
 
 /// What a tree turned out to be.
@@ -93,101 +97,87 @@ fn plain_site(root: crate::model::SiteRoot) -> Project {
         application: None,
         name: name.into(),
         id: identity::derive("", None, Group::Websites, name),
+        about: About::default(),
         hosts: Vec::new(),
         domains: Vec::new(),
         prefixes: vec!["/".into()],
+        repository: None,
         root,
         place: Place::file(""),
     };
-    Project {
-        id: None,
-        name: None,
-        description: None,
-        applications: Vec::new(),
-        domains: Vec::new(),
-        functions: Vec::new(),
-        websites: vec![website],
-        unserved: Vec::new(),
-    }
+    Project { websites: vec![website], ..Project::default() }
 }
 
 /// Reads every file of the layout, in order.
 fn read(tree: &dyn Tree, layout: Layout<'_>, report: &mut Diagnostics) -> raw::Project {
     let mut project = raw::Project::default();
     if layout.has_config {
-        let fields = read_fields(tree, "config.yaml", "a project", schema::PROJECT, report);
+        let fields = read_fields(tree, "config.yaml", &schema::PROJECT, report);
         project.config = fields.map(|fields| raw::Config::read(&fields));
     }
     for name in layout.applications {
-        let fields = if layout.application_configs.contains(name) {
+        let common = if layout.application_configs.contains(name) {
             let path = format!("applications/{name}/config.yaml");
-            read_fields(tree, &path, "an application", schema::APPLICATION, report)
+            let fields = read_fields(tree, &path, &schema::APPLICATION, report);
+            fields.map(|fields| raw::Common::read(&fields))
         } else {
             None
         };
-        let common = fields.map(|fields| raw::Common::read(&fields));
         project.applications.push(raw::Application { name: name.into(), common });
     }
     for file in layout.resources {
-        read_resource(tree, &file, &mut project, report);
+        match read_fields(tree, file.path, file.group.document(), report) {
+            Some(fields) => project.add(&file, &fields),
+            None => {
+                let application = file.application.map(Into::into);
+                project.unread.push((file.group, application, file.name.into()));
+            }
+        }
     }
     project
-}
-
-fn read_resource(
-    tree: &dyn Tree,
-    file: &ResourceFile<'_>,
-    project: &mut raw::Project,
-    report: &mut Diagnostics,
-) {
-    let table = match file.group {
-        Group::Domains => schema::DOMAIN,
-        Group::Functions => schema::FUNCTION,
-        Group::Websites => schema::WEBSITE,
-        _ => return project.others.extend(read_other(tree, file, report)),
-    };
-    let what = format!("a {}", file.group.noun());
-    match (read_fields(tree, file.path, &what, table, report), file.group) {
-        (Some(fields), Group::Domains) => {
-            project.domains.push(resource(file, &fields, raw::Domain::read));
-        }
-        (Some(fields), Group::Functions) => {
-            project.functions.push(resource(file, &fields, raw::Function::read));
-        }
-        (Some(fields), _) => project.websites.push(resource(file, &fields, raw::Website::read)),
-        (None, Group::Domains) => {
-            project.unread_domains.push((file.application.map(Into::into), file.name.into()));
-        }
-        (None, _) => {}
-    }
-}
-
-/// A resource of a group without a table: it must be YAML, and no more is known about it.
-fn read_other(
-    tree: &dyn Tree,
-    file: &ResourceFile<'_>,
-    report: &mut Diagnostics,
-) -> Option<raw::Other> {
-    let source = Source::read(tree, file.path, report)?;
-    yaml::parse(&source, report)?;
-    Some(raw::Other {
-        group: file.group,
-        application: file.application.map(Into::into),
-        name: file.name.into(),
-        place: source.whole(),
-    })
 }
 
 pub(crate) fn read_fields(
     tree: &dyn Tree,
     path: &str,
-    what: &str,
-    table: &'static [Field],
+    document: &'static Document,
     report: &mut Diagnostics,
 ) -> Option<Fields> {
     let source = Source::read(tree, path, report)?;
     let node = yaml::parse(&source, report)?;
-    schema::read(&source, &node, what, table, report)
+    schema::read(&source, &node, document, report)
+}
+
+impl Group {
+    pub(crate) fn document(self) -> &'static Document {
+        match self {
+            Self::Databases => &schema::DATABASE,
+            Self::Domains => &schema::DOMAIN,
+            Self::Functions => &schema::FUNCTION,
+            Self::Libraries => &schema::LIBRARY,
+            Self::Messaging => &schema::MESSAGING,
+            Self::Services => &schema::SERVICE,
+            Self::Smartops => &schema::SMARTOP,
+            Self::Storages => &schema::STORAGE,
+            Self::Websites => &schema::WEBSITE,
+        }
+    }
+}
+
+impl raw::Project {
+    fn add(&mut self, file: &ResourceFile<'_>, fields: &Fields) {
+        match file.group {
+            Group::Databases => self.databases.push(resource(file, fields, raw::Database::read)),
+            Group::Domains => self.domains.push(resource(file, fields, raw::Domain::read)),
+            Group::Functions => self.functions.push(resource(file, fields, raw::Function::read)),
+            Group::Libraries => self.libraries.push(resource(file, fields, raw::Library::read)),
+            Group::Messaging => self.messaging.push(resource(file, fields, raw::Messaging::read)),
+            Group::Services => self.services.push(resource(file, fields, raw::Service::read)),
+            Group::Smartops => self.smartops.push(resource(file, fields, raw::Smartop::read)),
+            Group::Storages => self.storages.push(resource(file, fields, raw::Storage::read)),
+            Group::Websites => self.websites.push(resource(file, fields, raw::Website::read)),
+        }
+    }
 }
 
 fn resource<T>(

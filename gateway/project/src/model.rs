@@ -3,22 +3,41 @@
 //! Only [`crate::load()`] makes one, so whoever holds a [`Project`] need not check it again. Artefacts
 //! and sites are named, not read: their bytes stay in the tree.
 
+mod resources;
+
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 use headgate_types::{ByteSize, HostPattern, MethodSet, PathPattern};
 
+pub use self::resources::{
+    Cloud, Database, HttpTrigger, IdleFunction, Library, Matcher, Messaging, Network, Service,
+    Smartop, Storage, StorageKind, Trigger,
+};
 use crate::{artefact::ArtefactFile, diagnostic::Place};
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Project {
     pub id: Option<String>,
     pub name: Option<String>,
     pub description: Option<String>,
+    pub tags: Vec<Arc<str>>,
+    /// Who wants to hear of the project.
+    pub email: Option<String>,
+    pub clouds: Vec<Cloud>,
     pub applications: Vec<Application>,
+    pub databases: Vec<Database>,
     pub domains: Vec<Domain>,
+    /// Those that are called: by HTTP requests, and their code is here.
     pub functions: Vec<Function>,
+    /// All other functions.
+    pub idle_functions: Vec<IdleFunction>,
+    pub libraries: Vec<Library>,
+    pub messaging: Vec<Messaging>,
+    pub services: Vec<Service>,
+    pub smartops: Vec<Smartop>,
+    pub storages: Vec<Storage>,
     pub websites: Vec<Website>,
-    /// What was read and understood, but has nothing here that would run it yet.
+    /// Each of the above that has nothing here that would run it yet.
     pub unserved: Vec<Unserved>,
 }
 
@@ -26,7 +45,44 @@ pub struct Project {
 pub struct Application {
     pub name: Arc<str>,
     pub id: Option<String>,
-    pub description: Option<String>,
+    pub about: About,
+}
+
+/// What a resource says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    pub description: Option<Arc<str>>,
+    /// As written, those that attach a smartop included.
+    pub tags: Vec<Arc<str>>,
+    /// What the tags `smartops:<name>` refer to.
+    pub smartops: Vec<ResourceRef>,
+}
+
+/// Another resource, found by name: in the resource's own application first, then in the project.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ResourceRef {
+    /// The application that holds it; `None` for the project itself.
+    pub application: Option<Arc<str>>,
+    pub name: Arc<str>,
+}
+
+/// Where a function's code comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Files named as its YAML is.
+    Own,
+    /// One of the project's libraries.
+    Library(ResourceRef),
+}
+
+/// A repository beside the project's own, as Taubyte names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    /// GitHub's number for it.
+    pub id: Option<Arc<str>>,
+    /// Owner and name: `acme/site`.
+    pub fullname: Arc<str>,
+    pub branch: Option<Arc<str>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +91,7 @@ pub struct Domain {
     pub name: Arc<str>,
     /// As written, or derived from the names around it.
     pub id: String,
+    pub about: About,
     pub host: HostPattern,
     pub certificate: Certificate,
     /// Where the host name is written.
@@ -65,6 +122,9 @@ pub struct Function {
     pub application: Option<Arc<str>>,
     pub name: Arc<str>,
     pub id: String,
+    pub about: About,
+    /// Taubyte's `https`; routes are the same for both.
+    pub secure: bool,
     /// Each once, in the order of `domains`.
     pub hosts: Vec<HostPattern>,
     /// The names of the domain resources behind `hosts`.
@@ -72,6 +132,7 @@ pub struct Function {
     pub paths: Vec<PathPattern>,
     /// As written: that `HEAD` follows `GET` is the router's business.
     pub methods: MethodSet,
+    pub source: Source,
     pub artefact: ArtefactFile,
     /// The exported symbol to call. Core guests need it; whether this is one, its bytes tell.
     pub call: Option<Arc<str>>,
@@ -90,11 +151,14 @@ pub struct Website {
     pub application: Option<Arc<str>>,
     pub name: Arc<str>,
     pub id: String,
+    pub about: About,
     /// Empty only for the site of a plain folder, which has no domains.
     pub hosts: Vec<HostPattern>,
     pub domains: Vec<Arc<str>>,
     /// Begin with `/`, and end with it only if that is all: `/docs` covers `/docs` and `/docs/…`.
     pub prefixes: Vec<Box<str>>,
+    /// Where Taubyte keeps its files, if not here.
+    pub repository: Option<Repository>,
     pub root: SiteRoot,
     pub place: Place,
 }

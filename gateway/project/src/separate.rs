@@ -12,7 +12,7 @@ use crate::{
     layout::{self, ResourceFile},
     load::read_fields,
     model::Group,
-    schema::{self, Fields, Text},
+    schema::{Fields, Text},
     tree::Tree,
 };
 
@@ -39,12 +39,10 @@ pub fn separate(configuration: &dyn Tree) -> Vec<Separate> {
 }
 
 fn read(tree: &dyn Tree, file: &ResourceFile<'_>, unheard: &mut Diagnostics) -> Option<Separate> {
-    let table = match file.group {
-        Group::Websites => schema::WEBSITE,
-        Group::Libraries => schema::LIBRARY,
-        _ => return None,
-    };
-    let fields = read_fields(tree, file.path, file.group.noun(), table, unheard)?;
+    if !matches!(file.group, Group::Websites | Group::Libraries) {
+        return None;
+    }
+    let fields = read_fields(tree, file.path, file.group.document(), unheard)?;
     let Source { full_name, branch } = Source::read(&fields)?;
     let name = artefact::Name { application: file.application, name: file.name };
     let bases = name.bases(file.group.folder());

@@ -12,8 +12,8 @@ use std::{
 };
 
 use headgate_project::{
-    LoadOptions,
-    diagnostic::codes,
+    LoadOptions, Loaded,
+    diagnostic::{codes, explain},
     load,
     tree::{EntryKind, MemoryTree},
 };
@@ -36,6 +36,21 @@ fn every_case_reads_as_expected() {
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// What, where, what to do, and where to read more.
+#[test]
+fn every_problem_says_where_it_is_and_what_to_do() {
+    for case in cases() {
+        for diagnostic in loaded(&case).diagnostics.iter() {
+            let text = format!("{}: {diagnostic:?}", case.display());
+            assert!(diagnostic.hint.as_ref().is_some_and(|hint| !hint.is_empty()), "{text}");
+            assert!(explain(diagnostic.code).is_some(), "{text}");
+            // A folder that is no project at all has no file to show.
+            assert!(diagnostic.place.is_some() || diagnostic.code == codes::NO_PROJECT, "{text}");
+            assert!(!diagnostic.message.ends_with('.'), "{text}");
+        }
+    }
 }
 
 #[test]
@@ -73,12 +88,20 @@ fn cases() -> Vec<PathBuf> {
 }
 
 fn rendered(case: &Path) -> String {
+    loaded(case).diagnostics.render_human(false)
+}
+
+fn loaded(case: &Path) -> Loaded {
     let words = fs::read_to_string(case.join("options")).unwrap_or_default();
     let wants = |word| words.split_whitespace().any(|given| given == word);
-    let options = LoadOptions { plain_site: wants("plain_site"), dotenv: wants("dotenv") };
+    let options = LoadOptions {
+        plain_site: wants("plain_site"),
+        dotenv: wants("dotenv"),
+        code_elsewhere: wants("code_elsewhere"),
+    };
     let loaded = load(&tree(case), &options);
     assert_eq!(loaded.project.is_none(), loaded.diagnostics.has_errors());
-    loaded.diagnostics.render_human(false)
+    loaded
 }
 
 fn tree(case: &Path) -> MemoryTree {

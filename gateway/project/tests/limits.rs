@@ -203,7 +203,7 @@ const PATHS: [&str; 5] = [
 
 fn check(content: &[u8], path: &str) {
     let tree = MemoryTree::new([(path, content.to_vec()), (".env", content.to_vec())]);
-    let loaded = load(&tree, &LoadOptions { dotenv: true, plain_site: true });
+    let loaded = load(&tree, &LoadOptions { dotenv: true, plain_site: true, code_elsewhere: true });
     assert_eq!(loaded.project.is_none(), loaded.diagnostics.has_errors());
     loaded.diagnostics.render_human(true);
     loaded.diagnostics.to_json();

@@ -1,14 +1,13 @@
 //! What a valid project becomes.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use headgate_project::{
-    Certificate, Group, LoadOptions, Project, SiteRoot,
-    diagnostic::codes,
-    load,
-    tree::{FolderTree, MemoryTree, TreeLimits},
+    Certificate, LoadOptions, Project, SiteRoot, load,
+    model::{Matcher, Network, ResourceRef, Source, StorageKind, Trigger},
+    tree::{EntryKind, MemoryTree},
 };
-use headgate_types::{ByteSize, Clock, SystemClock};
+use headgate_types::ByteSize;
 
 const BASE: [(&str, &str); 4] = [
     ("config.yaml", "id: QmP\nname: shop\ndescription: A shop\n"),
@@ -154,44 +153,73 @@ fn private_keys_are_not_in_debug_output() {
     assert!(!format!("{project:?}").contains("SECRET"));
 }
 
-/// Taubyte's own test data, beside the workspace where it is present.
 #[test]
-fn a_real_taubyte_configuration_has_no_errors_but_missing_artefacts() {
-    let folder =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus/taubyte/config");
-    let Ok(tree) = FolderTree::open(&folder, &TreeLimits::default(), SystemClock.now()) else {
-        eprintln!("SKIPPED: there is no Taubyte corpus at {}", folder.display());
-        return;
+fn what_has_no_backend_is_kept_as_it_was_meant() {
+    let files = [
+        ("databases/users.yaml", "match: /users\nuseRegex: true\nstorage: {size: 5GB}\n"),
+        ("storages/tmp.yaml", "access: {network: host}\nstreaming: {ttl: 5m, size: 1MB}\n"),
+        ("messaging/news.yaml", "channel: {match: news}\nbridges: {websocket: {enable: true}}\n"),
+        ("services/s.yaml", "protocol: /s/v1\n"),
+        ("libraries/own.yaml", "source: {path: /}\n"),
+        (
+            "applications/a/libraries/own.yaml",
+            "source: {path: /src/lib/, branch: dev, github: {id: 5, fullname: acme/own}}\n",
+        ),
+        ("smartops/gpu.yaml", "source: libraries/own\nexecution: {call: check}\n"),
+        (
+            "applications/a/functions/p2p.yaml",
+            "tags: [smartops:gpu]\ntrigger: {type: p2p, service: /s/v1, command: c}\n\
+             source: libraries/own\nexecution: {timeout: 1h15m, memory: 64GB, call: x}\n",
+        ),
+        ("functions/listen.yaml", "trigger: {type: pubsub, local: true, channel: 5}\nsource: .\n"),
+    ];
+    let project = project(&files, LoadOptions::default());
+    let users = &project.databases[0];
+    assert_eq!(users.matches, Some(Matcher::Regex("/users".into())));
+    assert_eq!((users.network, users.size), (Network::All, ByteSize::from_bytes(5_000_000_000)));
+    let kind = StorageKind::Streaming { ttl: Some(Duration::from_secs(300)) };
+    assert_eq!((project.storages[0].kind, project.storages[0].network), (kind, Network::Host));
+    let news = &project.messaging[0];
+    assert_eq!(news.channels, Matcher::Exact("news".into()));
+    assert_eq!((news.local, news.mqtt, news.websocket), (false, false, true));
+    assert_eq!(&*project.services[0].protocol, "/s/v1");
+    let (own, top) = (&project.libraries[0], &project.libraries[1]);
+    assert_eq!((&*own.path, &*top.path), ("src/lib", ""));
+    let repository = own.repository.as_ref().unwrap();
+    assert_eq!((&*repository.fullname, repository.branch.as_deref()), ("acme/own", Some("dev")));
+    assert_eq!((repository.id.as_deref(), &top.repository), (Some("5"), &None));
+    let library = |application: Option<&str>| {
+        let application = application.map(Into::into);
+        Source::Library(ResourceRef { application, name: "own".into() })
     };
-    let loaded = load(&tree, &LoadOptions::default());
-    let text = loaded.diagnostics.render_human(false);
-    let mut errors: Vec<_> = loaded
-        .diagnostics
-        .iter()
-        .filter(|diagnostic| diagnostic.severity == headgate_project::Severity::Error)
-        .map(|diagnostic| (diagnostic.code, diagnostic.place.as_ref().unwrap().to_string()))
-        .collect();
-    errors.sort_unstable();
-    let missing = |code, path: &str| (code, path.to_owned());
-    assert_eq!(
-        errors,
-        [
-            missing(
-                codes::ARTEFACT_NOT_FOUND,
-                "applications/test_app2/functions/test_function2.yaml"
-            ),
-            missing(codes::ARTEFACT_NOT_FOUND, "functions/test_function1_glob.yaml"),
-            missing(codes::SITE_NOT_FOUND, "applications/test_app1/websites/test_website2.yaml"),
-            missing(codes::SITE_NOT_FOUND, "websites/test_website1.yaml"),
-        ],
-        "{text}"
-    );
+    assert_eq!(project.smartops[0].source, library(None), "the project's");
+    let p2p = &project.idle_functions[0];
+    assert_eq!(p2p.source, library(Some("a")), "the application's own comes first");
+    let (protocol, command) = ("/s/v1".into(), "c".into());
+    assert_eq!(p2p.trigger, Trigger::P2p { protocol, command, local: false });
+    assert_eq!(p2p.about.smartops, [ResourceRef { application: None, name: "gpu".into() }]);
+    assert_eq!(p2p.memory, ByteSize::from_mib(4096), "capped");
+    let channel = "5".into();
+    assert_eq!(project.idle_functions[1].trigger, Trigger::Pubsub { channel, local: true });
+    let unserved = project.unserved.iter().map(|it| (it.group, &*it.name));
+    assert_eq!(unserved.count(), files.len());
 }
 
 #[test]
-fn groups_without_a_backend_are_listed() {
-    let files = [("databases/users.yaml", "match: /users\n"), ("services/s.yaml", "")];
-    let project = project(&files, LoadOptions::default());
-    let unserved: Vec<_> = project.unserved.iter().map(|it| (it.group, &*it.name)).collect();
-    assert_eq!(unserved, [(Group::Databases, "users"), (Group::Services, "s")]);
+fn a_functions_code_may_be_elsewhere_only_where_nobody_serves_it() {
+    let files = [BASE[0], BASE[1], BASE[2], ("functions/hello.yaml", HELLO)];
+    let tree = MemoryTree::new(files);
+    assert!(load(&tree, &LoadOptions::default()).project.is_none(), "a node refuses it");
+    let options = LoadOptions { code_elsewhere: true, ..LoadOptions::default() };
+    let project = load(&tree, &options).project.unwrap();
+    assert!(project.functions.is_empty());
+    assert!(matches!(&project.idle_functions[0].trigger, Trigger::Http(http) if http.secure));
+    // Where something of it is here, it was meant to be here.
+    for (path, kind) in [
+        ("functions/hello.wasm", EntryKind::Symlink),
+        ("functions/hello", EntryKind::Submodule),
+        ("functions/hello/main.go", EntryKind::File),
+    ] {
+        assert!(load(&tree.clone().with(path, kind), &options).project.is_none(), "{path}");
+    }
 }

@@ -144,7 +144,11 @@ pub(super) fn followed(projects: &[FollowedProject]) -> Followed {
 
 /// What a developer's folder may do that a repository may not: be a plain site, carry a `.env`.
 pub(crate) fn load_options(config: &NodeConfig) -> LoadOptions {
-    LoadOptions { plain_site: config.aids.localhost_hosts, dotenv: config.aids.env_file }
+    LoadOptions {
+        plain_site: config.aids.localhost_hosts,
+        dotenv: config.aids.env_file,
+        ..LoadOptions::default()
+    }
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 //! The same code as in a node, over a blob store and an executor in a temporary folder: nothing of the user's is
 //! written, and a node that runs is not disturbed.
 
-use std::{path::Path, sync::Arc};
+use std::{env, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use headgate_executor::{Executor, GuestLine, GuestLog};
 use headgate_project::{
-    Diagnostics,
+    Diagnostics, LoadOptions,
     tree::{FolderTree, TreeLimits},
 };
 use headgate_store::BlobStore;
@@ -20,7 +20,7 @@ use crate::{
     app,
     cli::{
         Verdict,
-        output::{Output, Paint},
+        output::{Output, OutputFormat, Paint},
         progress::Progress,
         serve,
     },
@@ -33,7 +33,10 @@ pub(super) fn run(dir: &Path, output: &Output) -> anyhow::Result<Verdict> {
     let config = NodeConfig::for_dev(&options, &serve::homes()?)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let diagnostics = runtime.block_on(check(dir, &config, output))?;
-    if output.is_json() {
+    if output.format == OutputFormat::Sarif {
+        let log = diagnostics.to_sarif(env!("CARGO_PKG_VERSION"), &folder_from_here(dir));
+        output.json(&log)?;
+    } else if output.is_json() {
         output.json(&json!({
             "errors": diagnostics.errors(),
             "warnings": diagnostics.warnings(),
@@ -67,8 +70,8 @@ async fn check(dir: &Path, config: &NodeConfig, output: &Output) -> anyhow::Resu
         branch: config.projects[0].branch.clone(),
         commit: tree.commit(),
     };
-    let (tree, options) = (Arc::new(tree), app::load_options(&config));
-    let candidate = Candidate { revision, sources: Vec::new(), tree, options };
+    let options = LoadOptions { code_elsewhere: true, ..app::load_options(&config) };
+    let candidate = Candidate { revision, sources: Vec::new(), tree: Arc::new(tree), options };
     let limits = app::function_limits(&config);
     let bars = Arc::new(Progress::new(output.bars.clone()));
     bars.started(&project);
@@ -79,6 +82,18 @@ async fn check(dir: &Path, config: &NodeConfig, output: &Output) -> anyhow::Resu
     let checked = deploy::check(&store, &executor, limits, candidate, &progress).await;
     bars.ended(&project);
     Ok(checked?)
+}
+
+/// `shop/` for a project below the folder this runs in, which is where code hosts begin their paths;
+/// else nothing.
+fn folder_from_here(dir: &Path) -> String {
+    let below = || {
+        let here = env::current_dir().and_then(|here| here.canonicalize()).ok()?;
+        let dir = dir.canonicalize().ok()?;
+        let below = dir.strip_prefix(here).ok()?;
+        Some(below.iter().map(|name| format!("{}/", name.to_string_lossy())).collect())
+    };
+    below().unwrap_or_default()
 }
 
 /// Nothing runs during a check, so nothing is printed.

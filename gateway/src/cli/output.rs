@@ -19,6 +19,8 @@ pub(super) enum OutputFormat {
     #[default]
     Human,
     Json,
+    // Findings at lines of files, which only `check` has.
+    Sarif,
 }
 
 /// Colours by meaning.

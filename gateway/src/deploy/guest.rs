@@ -60,7 +60,8 @@ pub(super) fn unserved_imports(function: &Function, compiled: &Compiled) -> Opti
     let warning = Diagnostic::warning(codes::NOT_SERVED_YET, text).at(function.place.clone()).note(
         format!("these answer an error when they are called: {}", compiled.unserved.join(", ")),
     );
-    Some(of_code(warning, function))
+    let hint = "the function is served; what it does without them is its own business";
+    Some(of_code(warning.hint(hint), function))
 }
 
 /// A warning for each limit of which the function wants more than this node gives.
@@ -69,7 +70,11 @@ pub(super) fn capped_limits(function: &Function, limits: &FunctionLimits) -> Vec
     let mut capped = |what: &str, asked: String, given: String, key: &str| {
         let text = format!("`{}` asks for {asked} of {what}, and gets {given}", function.name);
         let warning = Diagnostic::warning(codes::CAPPED_LIMIT, text).at(function.place.clone());
-        warnings.push(warning.note(format!("this node's limit is `executor.{key}`")));
+        warnings.push(
+            warning
+                .note(format!("this node's limit is `executor.{key}`"))
+                .hint("ask for less, or raise the limit in node.yaml"),
+        );
     };
     if function.memory > limits.memory {
         let (asked, given) = (function.memory.to_string(), limits.memory.to_string());

@@ -25,19 +25,29 @@ impl ByteSize {
     pub const fn as_bytes(self) -> u64 {
         self.0
     }
+
+    /// The units a size may be written with.
+    pub fn units() -> impl Iterator<Item = &'static str> {
+        UNITS.iter().map(|(name, _)| *name)
+    }
 }
 
-const UNITS: [(&str, u64); 14] = [
+const UNITS: [(&str, u64); 19] = [
     ("B", 1),
     ("KB", 1_000),
     ("kB", 1_000),
     ("KiB", 1 << 10),
+    ("kiB", 1 << 10),
     ("MB", 1_000_000),
     ("MiB", 1 << 20),
     ("GB", 1_000_000_000),
     ("GiB", 1 << 30),
     ("TB", 1_000_000_000_000),
     ("TiB", 1 << 40),
+    ("PB", 1_000_000_000_000_000),
+    ("PiB", 1 << 50),
+    ("EB", 1_000_000_000_000_000_000),
+    ("EiB", 1 << 60),
     ("K", 1_000),
     ("M", 1_000_000),
     ("G", 1_000_000_000),
@@ -126,21 +136,33 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseUnitError> {
         let (number, tail) = rest.split_at(split);
         let end = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
         let (unit, next) = tail.split_at(end);
-        let nanos = match unit {
-            "ns" => 1,
-            "us" | "µs" | "μs" => 1_000,
-            "ms" => 1_000_000,
-            "s" => 1_000_000_000,
-            "m" => 60_000_000_000,
-            "h" => 3_600_000_000_000,
-            _ => return Err(ParseUnitError::Duration),
-        };
+        let (_, nanos) = *DURATION_UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .ok_or(ParseUnitError::Duration)?;
         let part = scaled(number, nanos).ok_or(ParseUnitError::Duration)?;
         total = total.checked_add(part).ok_or(ParseUnitError::Duration)?;
         rest = next;
     }
     Ok(Duration::from_nanos(total))
 }
+
+/// The units a duration may be written with.
+pub fn duration_units() -> impl Iterator<Item = &'static str> {
+    DURATION_UNITS.iter().map(|(name, _)| *name)
+}
+
+/// Both letters that stand for micro, as in Go.
+const DURATION_UNITS: [(&str, u64); 8] = [
+    ("ns", 1),
+    ("us", 1_000),
+    ("µs", 1_000),
+    ("μs", 1_000),
+    ("ms", 1_000_000),
+    ("s", 1_000_000_000),
+    ("m", 60_000_000_000),
+    ("h", 3_600_000_000_000),
+];
 
 #[derive(Debug, Clone, Copy, thiserror::Error, PartialEq, Eq)]
 pub enum ParseUnitError {
@@ -163,6 +185,8 @@ mod tests {
             ("1.5KiB", 1536),
             ("100", 100),
             ("0B", 0),
+            ("2PB", 2_000_000_000_000_000),
+            ("1kiB", 1024),
             ("18446744073709551615", u64::MAX),
         ] {
             assert_eq!(text.parse(), Ok(ByteSize(bytes)), "{text}");

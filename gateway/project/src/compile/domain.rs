@@ -1,19 +1,16 @@
-//! Domains, and how resources refer to them: the application's own first, then the project's.
+//! Domains, and how functions and websites refer to them.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::net::IpAddr;
 
 use headgate_types::HostPattern;
 
-use super::Compiler;
+use super::{Compiler, scope::file_to_add};
 use crate::{
-    diagnostic::{Diagnostic, Place, closest, codes, quoted},
+    diagnostic::{Diagnostic, Place, codes, quoted},
     model::{Certificate, Domain, Group},
     raw,
     schema::{At, Text, Written},
 };
-
-/// Every domain of the project by application and name; `None` for one that was reported as wrong.
-pub(super) type DomainIndex = BTreeMap<(Option<Text>, Text), Option<HostPattern>>;
 
 /// What a list of domain names leads to.
 #[derive(Default)]
@@ -25,30 +22,26 @@ pub(super) struct Resolved {
 }
 
 impl Compiler<'_> {
-    pub(super) fn domains(
-        &mut self,
-        raw: Vec<raw::Resource<raw::Domain>>,
-        unread: Vec<(Option<Text>, Text)>,
-    ) -> Vec<Domain> {
-        self.domains.extend(unread.into_iter().map(|key| (key, None)));
+    pub(super) fn domains(&mut self, raw: Vec<raw::Resource<raw::Domain>>) -> Vec<Domain> {
         let mut domains = Vec::new();
         for resource in raw {
-            let key = (resource.application.clone(), resource.name.clone());
+            let (application, name) = (resource.application.clone(), resource.name.clone());
             let domain = self.domain(resource);
-            self.domains.insert(key, domain.as_ref().map(|domain| domain.host.clone()));
+            let host = domain.as_ref().map(|domain| domain.host.clone());
+            self.domains.insert(application, name, host);
             domains.extend(domain);
         }
         domains
     }
 
     fn domain(&mut self, resource: raw::Resource<raw::Domain>) -> Option<Domain> {
-        let id = self.identify(Group::Domains, &resource);
+        let (id, about) = self.identify(Group::Domains, &resource);
         let raw::Resource { application, name, place, body, .. } = resource;
         let certificate = self.certificate(&body);
         let hint = "add the host name, such as `fqdn: shop.example.com`";
         let fqdn = self.require(body.fqdn, "fqdn", "a domain", &place, hint)?;
         let (host, certificate) = (self.host(&fqdn)?, certificate?);
-        Some(Domain { application, name, id, host, certificate, place: fqdn.place })
+        Some(Domain { application, name, id, about, host, certificate, place: fqdn.place })
     }
 
     fn host(&mut self, fqdn: &At<Text>) -> Option<HostPattern> {
@@ -57,7 +50,7 @@ impl Compiler<'_> {
             Ok(host) if text.parse::<IpAddr>().is_err() => return Some(host),
             Ok(_) => (
                 format!("{} is an address, not a name", quoted(text)),
-                "certificates and routes go by name; the address is the node's own business",
+                "write a host name such as `shop.example.com`: certificates and routes go by name",
             ),
             Err(error) => {
                 let hint = if text.contains("://") || text.contains('/') {
@@ -110,7 +103,7 @@ impl Compiler<'_> {
         place: &Place,
     ) -> Resolved {
         let mut resolved = Resolved::default();
-        let hint = match self.visible(application).as_slice() {
+        let hint = match self.domains.visible(application).as_slice() {
             [] => "add a file such as `domains/main.yaml` with an `fqdn`, then `domains: [main]`"
                 .to_owned(),
             [first, ..] => format!("name the domains it answers under: `domains: [{first}]`"),
@@ -119,14 +112,14 @@ impl Compiler<'_> {
             return Resolved { incomplete: true, ..resolved };
         };
         for At { value: name, place } in names.value {
-            match self.find(application, &name) {
-                Some(Some(host)) => {
+            match self.domains.find(application, &name) {
+                Some((_, Some(host))) => {
                     if !resolved.hosts.contains(host) {
                         resolved.hosts.push(host.clone());
                     }
                     resolved.names.push(name);
                 }
-                Some(None) => resolved.incomplete = true,
+                Some((_, None)) => resolved.incomplete = true,
                 None => {
                     resolved.incomplete = true;
                     self.unknown_domain(application, &name, place);
@@ -136,51 +129,22 @@ impl Compiler<'_> {
         resolved
     }
 
-    /// The application's own domain of this name, or the project's.
-    fn find(&self, application: Option<&Text>, name: &Text) -> Option<&Option<HostPattern>> {
-        let own = application.map(|application| (Some(application.clone()), name.clone()));
-        own.and_then(|key| self.domains.get(&key))
-            .or_else(|| self.domains.get(&(None, name.clone())))
-    }
-
     fn unknown_domain(&mut self, application: Option<&Text>, name: &str, place: Place) {
-        let visible = self.visible(application);
-        let names: Vec<_> = visible.iter().map(|name| &**name).collect();
-        let known = Self::known(&names, "this project has none yet");
-        let mut error = Diagnostic::error(
-            codes::UNKNOWN_DOMAIN,
-            format!("the domain {} is not defined", quoted(name)),
-        )
-        .at(place)
-        .hint(format!("domains are files in `domains/`; {known}"));
-        let host = name.parse::<HostPattern>().ok().filter(|_| name.contains('.'));
-        let by_host = visible
-            .iter()
-            .find(|name| host.is_some() && self.find(application, name) == Some(&host));
-        if let Some(meant) =
-            by_host.map(|name| &**name).or_else(|| closest(name, names.iter().copied()))
-        {
-            error = error.label(format!("did you mean `{meant}`?"));
-        }
-        if host.is_some() {
+        let message = format!("the domain {} is not defined", quoted(name));
+        let error = Diagnostic::error(codes::UNKNOWN_DOMAIN, message).at(place);
+        let remedy = file_to_add(Group::Domains, name);
+        let mut error = self.domains.explain(error, application, name, &remedy);
+        if let Some(host) = name.parse::<HostPattern>().ok().filter(|_| name.contains('.')) {
+            let visible = self.domains.visible(application);
+            let by_host = visible.iter().find(|name| {
+                let found = self.domains.find(application, name);
+                found.is_some_and(|(_, other)| other.as_ref() == Some(&host))
+            });
+            if let Some(meant) = by_host {
+                error = error.label(format!("did you mean {}?", quoted(meant)));
+            }
             error = error.note("`domains` lists the names of files in `domains/`, not host names");
         }
         self.report.push(error);
     }
-
-    /// Names that a resource of this application can refer to, as many as a hint can use.
-    fn visible(&self, application: Option<&Text>) -> Vec<Text> {
-        let scope = |scope: Option<Text>| {
-            self.domains
-                .range((scope.clone(), Text::from(""))..)
-                .take_while(move |((application, _), _)| *application == scope)
-                .map(|((_, name), _)| name.clone())
-                .take(MAX_VISIBLE)
-        };
-        let own = application.cloned().map(|application| scope(Some(application)));
-        own.into_iter().flatten().chain(scope(None)).collect()
-    }
 }
-
-/// More names help nobody, and finding the closest of thousands takes time.
-const MAX_VISIBLE: usize = 100;

@@ -6,15 +6,14 @@ use super::Compiler;
 use crate::{
     artefact,
     diagnostic::{Diagnostic, codes, quoted},
-    git::is_branch_name,
     model::{Group, Website},
     raw,
-    schema::{At, Text, Written},
+    schema::{At, Text},
 };
 
 impl Compiler<'_> {
     pub(super) fn website(&mut self, raw: raw::Resource<raw::Website>) -> Option<Website> {
-        let id = self.identify(Group::Websites, &raw);
+        let (id, about) = self.identify(Group::Websites, &raw);
         let raw::Resource { application, name, place, body, .. } = raw;
         let domains = self.resolve(application.as_ref(), body.domains, "a website", &place);
         let hint = "add the paths it answers under; `paths: [/]` is the whole host";
@@ -26,29 +25,42 @@ impl Compiler<'_> {
                 prefixes.push(prefix);
             }
         }
-        self.check_branch(&body.branch);
+        let fullname = body.repository.fullname.clone().value();
+        let repository = self.repository(body.repository);
         let names = artefact::Name { application: application.as_deref(), name: &name };
         let root = match artefact::of_website(self.tree, names) {
             Ok((root, doubt)) => {
                 if let Some(doubt) = doubt {
                     self.report.push(doubt.at(place.clone()));
                 }
+                self.code_found();
                 root
             }
             Err(error) => {
-                let error = match body.repository {
-                    Written::Value(repository) if self.is_unmapped(&error, names) => {
-                        unmapped(*error, names, repository)
+                let error = match fullname {
+                    Some(fullname) if self.is_unmapped(&error, names) => {
+                        unmapped(*error, names, fullname)
                     }
                     _ => *error,
                 };
                 let at = error.place.clone().unwrap_or_else(|| place.clone());
-                self.report.push(error.at(at));
+                self.code_missing(Group::Websites, names, error.at(at));
                 return None;
             }
         };
         let (hosts, domains) = (domains.hosts, domains.names);
-        Some(Website { application, name, id, hosts, domains, prefixes, root, place })
+        Some(Website {
+            application,
+            name,
+            id,
+            about,
+            hosts,
+            domains,
+            prefixes,
+            repository,
+            root,
+            place,
+        })
     }
 
     /// Whether a site has no files because nobody brought its repository.
@@ -56,18 +68,6 @@ impl Compiler<'_> {
         let bases = names.bases(Group::Websites.folder());
         let mounted = bases.iter().any(|base| self.tree.repository_of(base).is_some());
         error.code == codes::SITE_NOT_FOUND && !mounted
-    }
-
-    fn check_branch(&mut self, branch: &Written<Text>) {
-        let Written::Value(At { value, place }) = branch else { return };
-        if !is_branch_name(value) {
-            let message = format!("{} cannot be a branch of Git", quoted(value));
-            self.report.push(
-                Diagnostic::error(codes::INVALID_VALUE, message)
-                    .at(place.clone())
-                    .hint("write its short name, such as `main`"),
-            );
-        }
     }
 
     /// `/docs` for `/docs` and `/docs/`.

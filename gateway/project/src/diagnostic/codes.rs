@@ -57,7 +57,13 @@ codes! {
          little. It is a warning and no error, because projects written for other versions of \
          Headgate or for Taubyte may hold keys this one does not know.";
     IGNORED_KEY = "ignored-key":
-        "A key that older Taubyte projects have and that nothing reads any more. It can be removed.";
+        "A key that older Taubyte projects have and that nothing reads any more, or one that means \
+         something only to another kind of trigger. It can be removed.";
+    TWO_SPELLINGS = "two-spellings":
+        "Some keys have an older spelling, which is read as well: `useRegex` is `regex`, \
+         `trigger.service` is `trigger.protocol`, `source.paths` of a website is `paths`, and the \
+         `domains` of a function may stand beside `trigger` or in it. Both are there and say different \
+         things, so one of them has no effect.";
     UNKNOWN_FOLDER = "unknown-folder":
         "A folder holds YAML files and is called almost like a folder that is read, such as \
          `function/` beside `functions/`. Its files are not part of the project as it stands.";
@@ -84,7 +90,7 @@ codes! {
     MISSING_KEY = "missing-key":
         "A key that is needed is missing, or has no value. The hint shows how it could look.";
     INVALID_VALUE = "invalid-value":
-        "A value is not one of those its key can have. The hint lists them.";
+        "A value is not one of those its key can have. The hint says which those are.";
     INVALID_PATH = "invalid-path":
         "Paths begin with `/` and have no query. Functions may have parameters in theirs: `{id}` \
          takes one segment, `{*rest}` at the end takes all that is left. A website's path is a plain \
@@ -100,7 +106,8 @@ codes! {
         "A duration is one or more numbers with units: `20s`, `300ms`, `1h15m`, `1.5s`. Units are ns, \
          us, ms, s, m and h.";
     OUT_OF_RANGE = "out-of-range":
-        "A limit is zero. A function without time or memory could never answer.";
+        "A limit is zero. A function without time or memory could never answer, and a storage that \
+         keeps data for no time would keep none.";
     CAPPED_LIMIT = "capped-limit":
         "A function asks for more than it can get: 4 GiB of memory, which is all that WebAssembly can \
          address, and one hour of time, or less of both where the node's configuration says so. It \
@@ -111,6 +118,20 @@ codes! {
     UNKNOWN_DOMAIN = "unknown-domain":
         "The `domains` of a function or website name files in `domains/`, not hosts. A name is looked \
          up in the resource's own application first, then at the top of the project.";
+    UNKNOWN_LIBRARY = "unknown-library":
+        "The `source` of a function or smartop names a file in `libraries/`. It is looked up in the \
+         resource's own application first, then at the top of the project.";
+    UNKNOWN_PROTOCOL = "unknown-protocol":
+        "A function with a p2p trigger answers a protocol, and protocols are made known by the files in \
+         `services/`: the function's `trigger.protocol` has to be the `protocol` of one of them, in the \
+         function's own application or at the top of the project.";
+    UNKNOWN_SMARTOP = "unknown-smartop":
+        "A tag `smartops:<name>` attaches the smartop in `smartops/<name>.yaml` to a resource. There is \
+         none of this name in the resource's own application or at the top of the project, so the tag \
+         is only a word.";
+    AMBIGUOUS_STORAGE = "ambiguous-storage":
+        "A storage keeps files (`object`) or what is soon forgotten (`streaming`). One that says both \
+         leaves open which it is.";
     DUPLICATE_ROUTE = "duplicate-route":
         "Two functions claim the same method, path and host, or two websites the same path and host. \
          Only one of them could ever answer. Parameters count as the same whatever they are called: \
@@ -138,6 +159,11 @@ codes! {
          Headgate runs what was built and does not build: build the function, and see that the file \
          is part of the revision. In repositories `.gitignore` often leaves it out. Links and \
          submodules are not followed.";
+    CODE_ELSEWHERE = "code-elsewhere":
+        "This project has functions or websites, and the code of none of them. That is how Taubyte's \
+         configuration repositories are: the code is in a repository beside it. The configuration is \
+         checked as far as that goes. A node that follows only this repository has nothing to run, and \
+         refuses the revision.";
     SITE_NOT_FOUND = "site-not-found":
         "A website is a folder or `build.zip` named as its YAML file is, and neither was found.";
     UNMAPPED_REPOSITORY = "unmapped-repository":

@@ -4,27 +4,26 @@ use std::collections::HashSet;
 
 use headgate_types::{ByteSize, parse_duration};
 
-use super::{At, Data, Field, Fields, Found, Shape, Text};
+use super::{At, Data, Document, Field, Fields, Found, Shape, Text};
 use crate::{
     defaults::MAX_LIST,
     diagnostic::{Diagnostic, Diagnostics, Place, closest, codes, listed, quoted},
     yaml::{Key, Node, Source, Value},
 };
 
-/// Reads a file's tree by the table of its group; `None` if it holds something else altogether, which
-/// is reported. `what` is the group's name in messages: `a function`.
+/// Reads a file's tree by the tables of its kind; `None` if it holds something else altogether, which
+/// is reported.
 pub(crate) fn read(
     source: &Source,
     node: &Node,
-    what: &str,
-    table: &'static [Field],
+    document: &'static Document,
     report: &mut Diagnostics,
 ) -> Option<Fields> {
     let mut reader = Reader { source, report };
-    let place = source.whole();
-    match &node.value {
-        Value::Null => Some(reader.table(&[], what, "", table, place)),
-        Value::Map(entries) => Some(reader.table(entries, what, "", table, place)),
+    let (what, table, place) = (document.what, document.keys, source.whole());
+    let entries: &[_] = match &node.value {
+        Value::Null => &[],
+        Value::Map(entries) => entries,
         _ => {
             let message =
                 format!("{what} is written as keys and values, and this is {}", kind(node));
@@ -33,9 +32,12 @@ pub(crate) fn read(
                     .at(source.place(&node.span))
                     .hint(format!("begin with a key; {}", known_keys(table))),
             );
-            None
+            return None;
         }
-    }
+    };
+    let fields = reader.table(entries, what, "", table, place);
+    document.older.iter().for_each(|spellings| reader.compare(&fields, *spellings));
+    Some(fields)
 }
 
 struct Reader<'a> {
@@ -59,7 +61,8 @@ impl Reader<'_> {
             match table.iter().find(|field| field.key == &*key.text) {
                 None => self.unknown_key(key, what, table, key_place),
                 Some(field) => {
-                    let data = self.data(&format!("{path}{}", field.key), field, node, &key_place);
+                    let data =
+                        self.data(&format!("{path}{}", field.key), field.shape, node, &key_place);
                     let scalar = matches!(node.value, Value::Scalar { .. });
                     let place = if scalar { self.source.place(&node.span) } else { key_place };
                     found.push(Found { key: field.key, place, data });
@@ -79,8 +82,27 @@ impl Reader<'_> {
         self.report.push(warning.hint(known_keys(table)));
     }
 
-    fn data(&mut self, path: &str, field: &Field, node: &Node, key: &Place) -> Data {
-        match (field.shape, &node.value) {
+    /// Of two spellings of one key that say different things, tells which counts.
+    fn compare(&mut self, fields: &Fields, (older, current): (&str, &str)) {
+        let (Some(first), Some(second)) = (fields.at_path(current), fields.at_path(older)) else {
+            return;
+        };
+        if first.data.agrees(&second.data) {
+            return;
+        }
+        let message = format!("`{older}` and `{current}` differ, and `{current}` counts");
+        self.report.push(
+            Diagnostic::warning(codes::TWO_SPELLINGS, message)
+                .at(second.place.clone())
+                .label("this has no effect")
+                .related(first.place.clone(), "this counts")
+                .hint(format!("remove `{older}`")),
+        );
+    }
+
+    fn data(&mut self, path: &str, shape: Shape, node: &Node, key: &Place) -> Data {
+        match (shape, &node.value) {
+            (Shape::Older(_, shape), _) => self.data(path, *shape, node, key),
             (Shape::Obsolete(why), _) => {
                 let message = format!("`{path}` has no effect");
                 self.report.push(
@@ -89,15 +111,15 @@ impl Reader<'_> {
                         .note(why)
                         .hint("remove it"),
                 );
-                Data::Unread
+                Data::Obsolete
             }
-            (Shape::Unread, _) => Data::Unread,
             (_, Value::Null) => Data::Blank,
             (Shape::Table(table), Value::Map(entries)) => {
                 let what = format!("`{path}`");
                 let path = format!("{path}.");
                 Data::Table(self.table(entries, &what, &path, table, key.clone()))
             }
+            (Shape::Tables(table), Value::Map(entries)) => self.tables(path, entries, table, key),
             (Shape::Texts, Value::List(items)) => self.texts(path, items, key),
             (Shape::Pairs, Value::Map(entries)) => self.pairs(path, entries, key),
             (shape, Value::Scalar { text, plain }) => {
@@ -121,7 +143,7 @@ impl Reader<'_> {
         let flag = if plain { flag(text) } else { None };
         match (shape, flag) {
             (Shape::Text, None) => Some(Data::Text(text.into())),
-            (Shape::Flag, Some(_)) => Some(Data::Unread),
+            (Shape::Flag, Some(flag)) => Some(Data::Flag(flag)),
             (Shape::Word(words), None) => self.word(path, words, text, node),
             (Shape::Size, None) => match text.parse::<ByteSize>() {
                 Ok(size) => Some(Data::Size(size)),
@@ -134,7 +156,13 @@ impl Reader<'_> {
                 Ok(duration) => Some(Data::Duration(duration)),
                 Err(error) => {
                     let message = format!("{} is not a duration", quoted(text));
-                    self.refuse(codes::INVALID_DURATION, message, node, error.to_string())
+                    let hint = match text.bytes().all(|byte| byte.is_ascii_digit()) {
+                        true if !text.is_empty() => {
+                            format!("say in which unit: `{text}s` or `{text}ms`")
+                        }
+                        _ => error.to_string(),
+                    };
+                    self.refuse(codes::INVALID_DURATION, message, node, hint)
                 }
             },
             _ => {
@@ -239,6 +267,35 @@ impl Reader<'_> {
         Data::Pairs(pairs)
     }
 
+    /// A table for each name; one that is something else is left out.
+    fn tables(
+        &mut self,
+        path: &str,
+        entries: &[(Key, Node)],
+        table: &'static [Field],
+        key: &Place,
+    ) -> Data {
+        if self.too_long(path, entries.len(), key) {
+            return Data::Broken;
+        }
+        let mut tables = Vec::new();
+        for (name, node) in entries {
+            let place = self.source.place(&name.span);
+            let path = format!("{path}.{}", name.text);
+            match self.data(&path, Shape::Table(table), node, &place) {
+                Data::Table(fields) => {
+                    tables.push((At { value: Text::from(&*name.text), place }, fields));
+                }
+                Data::Blank => {
+                    let fields = Fields { place: place.clone(), broken: false, found: Vec::new() };
+                    tables.push((At { value: Text::from(&*name.text), place }, fields));
+                }
+                _ => {}
+            }
+        }
+        Data::Tables(tables)
+    }
+
     fn too_long(&mut self, path: &str, length: usize, key: &Place) -> bool {
         if length <= MAX_LIST {
             return false;
@@ -256,13 +313,18 @@ impl Reader<'_> {
         let key = path.rsplit('.').next().unwrap_or(path);
         let quotable = matches!(node.value, Value::Scalar { .. });
         let (wanted, hint) = match shape {
-            Shape::Text | Shape::Word(_) if quotable => {
-                ("text", "put it in quotes to make it text".to_owned())
+            Shape::Word(words) => {
+                ("text", format!("it is one of {}", listed(words.iter().copied())))
             }
-            Shape::Text | Shape::Word(_) | Shape::Unread | Shape::Obsolete(_) => {
+            Shape::Text if quotable => ("text", "put it in quotes to make it text".to_owned()),
+            Shape::Older(_, shape) => return self.wrong_type(path, *shape, node),
+            Shape::Text | Shape::Obsolete(_) => {
                 ("text", format!("write `{key}: text` on one line"))
             }
-            Shape::Flag => ("`true` or `false`", "write it without quotes".to_owned()),
+            Shape::Flag => (
+                "`true` or `false`",
+                format!("write `{key}: true` or `{key}: false`, without quotes"),
+            ),
             Shape::Size => ("a size", format!("write a number and a unit: `{key}: 64MiB`")),
             Shape::Duration => ("a duration", format!("write a number and a unit: `{key}: 20s`")),
             Shape::Texts => match &node.value {
@@ -273,6 +335,9 @@ impl Reader<'_> {
             },
             Shape::Pairs => ("names and values", "write one `NAME: value` per line".to_owned()),
             Shape::Table(table) => ("a group of keys", known_keys(table)),
+            Shape::Tables(_) => {
+                ("names with keys below them", "write each name on a line of its own".to_owned())
+            }
         };
         let message = format!("`{path}` must be {wanted}, and this is {}", kind(node));
         self.refuse::<()>(codes::WRONG_TYPE, message, node, hint);
@@ -299,6 +364,7 @@ fn kind(node: &Node) -> &'static str {
 }
 
 fn known_keys(table: &[Field]) -> String {
-    let current = table.iter().filter(|field| !matches!(field.shape, Shape::Obsolete(_)));
+    let current =
+        table.iter().filter(|field| !matches!(field.shape, Shape::Obsolete(_) | Shape::Older(..)));
     format!("known keys are {}", listed(current.map(|field| field.key)))
 }

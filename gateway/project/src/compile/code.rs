@@ -1,0 +1,85 @@
+//! Code that is not here: a mistake in a project, and half a project in Taubyte's configuration
+//! repositories, whose code is in another one.
+
+use super::Compiler;
+use crate::{
+    artefact,
+    diagnostic::{Diagnostic, Place, codes, listed},
+    model::Group,
+    schema::Text,
+};
+
+/// What was found of the project's code so far.
+#[derive(Default)]
+pub(super) struct Code {
+    /// Some of it is in this tree, be it in need of building.
+    here: bool,
+    missing: Vec<Missing>,
+}
+
+struct Missing {
+    group: Group,
+    name: Text,
+    error: Diagnostic,
+}
+
+impl Compiler<'_> {
+    pub(super) fn code_found(&mut self) {
+        self.code.here = true;
+    }
+
+    /// The code of a function or website could not be used. Whether that is an error is told in the end.
+    pub(super) fn code_missing(
+        &mut self,
+        group: Group,
+        names: artefact::Name<'_>,
+        error: Diagnostic,
+    ) {
+        let not_found = matches!(
+            error.code,
+            codes::ARTEFACT_NOT_FOUND | codes::SITE_NOT_FOUND | codes::UNMAPPED_REPOSITORY
+        );
+        if not_found && !names.has_files(self.tree, group) {
+            self.code.missing.push(Missing { group, name: names.name.into(), error });
+        } else {
+            self.code.here = true;
+            self.report.push(error);
+        }
+    }
+
+    /// Reports what is missing, each as an error, or all of it as a warning if nothing was to be expected.
+    pub(super) fn settle_code(&mut self) {
+        let Code { here, missing } = std::mem::take(&mut self.code);
+        if here || !self.code_elsewhere {
+            return missing.into_iter().for_each(|missing| self.report.push(missing.error));
+        }
+        if missing.is_empty() {
+            return;
+        }
+        let names = |wanted: Group| {
+            let of_group = missing.iter().filter(|missing| missing.group == wanted);
+            of_group.map(|missing| &*missing.name).collect::<Vec<_>>()
+        };
+        let mut warning =
+            Diagnostic::warning(codes::CODE_ELSEWHERE, "this project's code is not here")
+                .at(Place::file("config.yaml"));
+        for (group, what) in [(Group::Functions, "WebAssembly"), (Group::Websites, "files")] {
+            let names = names(group);
+            if !names.is_empty() {
+                let group = group.folder();
+                warning = warning.note(format!("{group} without {what}: {}", listed(names)));
+            }
+        }
+        self.report.push(
+            warning
+                .note(
+                    "so this is taken for a configuration repository, whose code is in other \
+                     repositories; a node that follows this one alone refuses it",
+                )
+                .hint(
+                    "to keep all in one repository, put each function's WebAssembly at \
+                     `functions/<name>.wasm` and each website's files into `websites/<name>/`",
+                ),
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! `source`: where the code of a function, library or website is.
+
+use super::{Compiler, scope::file_to_add};
+use crate::{
+    diagnostic::{Diagnostic, Place, codes, quoted},
+    git::is_branch_name,
+    model::{Group, Repository, Source},
+    raw,
+    schema::{At, Text, Written},
+};
+
+impl Compiler<'_> {
+    /// The `source` of a function or smartop.
+    pub(super) fn source(
+        &mut self,
+        application: Option<&Text>,
+        source: Written<Text>,
+        group: Group,
+        file: &Place,
+    ) -> Option<Source> {
+        let At { value, place } = match source {
+            Written::Broken => return None,
+            Written::Absent | Written::Blank(_) => {
+                let message =
+                    format!("there is no `source`, so the {}'s own files are used", group.noun());
+                self.report.push(
+                    Diagnostic::warning(codes::ASSUMED_SOURCE, message)
+                        .at(source.place().unwrap_or(file).clone())
+                        .hint("add `source: .` to say so"),
+                );
+                return Some(Source::Own);
+            }
+            Written::Value(at) => at,
+        };
+        if &*value == "." {
+            return Some(Source::Own);
+        }
+        match value.strip_prefix("libraries/") {
+            Some(library) => self.library_named(application, library, place),
+            None => {
+                let message = format!("`source` cannot be {}", quoted(&value));
+                let hint = format!(
+                    "write `.` for the {}'s own files, or `libraries/<name>`",
+                    group.noun()
+                );
+                self.report
+                    .push(Diagnostic::error(codes::INVALID_VALUE, message).at(place).hint(hint));
+                None
+            }
+        }
+    }
+
+    fn library_named(
+        &mut self,
+        application: Option<&Text>,
+        name: &str,
+        place: Place,
+    ) -> Option<Source> {
+        if let Some((library, ())) = self.libraries.find(application, &Text::from(name)) {
+            return Some(Source::Library(library));
+        }
+        let message = format!("the library {} is not defined", quoted(name));
+        let error = Diagnostic::error(codes::UNKNOWN_LIBRARY, message).at(place);
+        let remedy = file_to_add(Group::Libraries, name);
+        let error = self.libraries.explain(error, application, name, &remedy);
+        self.report.push(error);
+        None
+    }
+
+    /// The repository that a library's or website's `source` names.
+    pub(super) fn repository(&mut self, raw: raw::Repository) -> Option<Repository> {
+        self.check_branch(&raw.branch);
+        if !raw.given {
+            return None;
+        }
+        let hint = "add the repository's owner and name, such as `fullname: acme/site`";
+        let what = "`source.github`";
+        let fullname = self.require(raw.fullname, "fullname", what, &raw.place, hint)?.value;
+        let text = |written: Written<Text>| written.value().map(|at| at.value);
+        Some(Repository { id: text(raw.id), fullname, branch: text(raw.branch) })
+    }
+
+    fn check_branch(&mut self, branch: &Written<Text>) {
+        let Written::Value(At { value, place }) = branch else { return };
+        if !is_branch_name(value) {
+            let message = format!("{} cannot be a branch of Git", quoted(value));
+            self.report.push(
+                Diagnostic::error(codes::INVALID_VALUE, message)
+                    .at(place.clone())
+                    .hint("write its short name, such as `main`"),
+            );
+        }
+    }
+}
