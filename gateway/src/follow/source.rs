@@ -113,6 +113,8 @@ pub(crate) enum SourceError {
     /// One beside that of the configuration.
     #[error("the repository {repository} cannot be followed")]
     Other { repository: Arc<str>, source: GitError },
+    #[error("the project wants more than {limit} repositories and branches of them")]
+    TooMany { limit: usize },
     #[error("the repositories cannot be served together")]
     TooManyFiles(#[from] TooManyFiles),
     /// A bug; the panic itself is in the log.
