@@ -266,7 +266,7 @@ impl Repositories {
             let head = repository.poll()?;
             Ok((repository, head))
         };
-        let (next, (answer, answers)) = (AtomicUsize::new(0), mpsc::channel());
+        let (next, (answer, answers)) = (AtomicUsize::new(0), mpsc::sync_channel(others.len()));
         thread::scope(|scope| {
             for _ in 0..others.len().min(POLLS_AT_ONCE) {
                 let (next, answer) = (&next, answer.clone());

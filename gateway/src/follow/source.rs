@@ -352,7 +352,7 @@ mod tests {
     #[tokio::test]
     async fn looks_that_take_long_leave_room_for_others() {
         let looks = Looks::new(2, 5, Duration::from_millis(10));
-        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let (end, ended) = std::sync::mpsc::sync_channel::<()>(0);
         let ended = Arc::new(Mutex::new(ended));
         let hanging: Vec<_> = (0..5)
             .map(|_| {
