@@ -26,7 +26,7 @@ impl Compiler<'_> {
                 prefixes.push(prefix);
             }
         }
-        self.check_branch(&body.branch);
+        let followed = self.check_branch(&body.branch);
         let names = artefact::Name { application: application.as_deref(), name: &name };
         let root = match artefact::of_website(self.tree, names) {
             Ok((root, doubt)) => {
@@ -35,6 +35,8 @@ impl Compiler<'_> {
                 }
                 root
             }
+            // Nobody could fetch it, which was said.
+            Err(error) if error.code == codes::SITE_NOT_FOUND && !followed => return None,
             Err(error) => {
                 let error = match body.repository {
                     Written::Value(repository) if self.is_unmapped(&error, names) => {
@@ -58,9 +60,11 @@ impl Compiler<'_> {
         error.code == codes::SITE_NOT_FOUND && !mounted
     }
 
-    fn check_branch(&mut self, branch: &Written<Text>) {
-        let Written::Value(At { value, place }) = branch else { return };
-        if !is_branch_name(value) {
+    /// False for one that no repository can have.
+    fn check_branch(&mut self, branch: &Written<Text>) -> bool {
+        let Written::Value(At { value, place }) = branch else { return true };
+        let valid = is_branch_name(value);
+        if !valid {
             let message = format!("{} cannot be a branch of Git", quoted(value));
             self.report.push(
                 Diagnostic::error(codes::INVALID_VALUE, message)
@@ -68,6 +72,7 @@ impl Compiler<'_> {
                     .hint("write its short name, such as `main`"),
             );
         }
+        valid
     }
 
     /// `/docs` for `/docs` and `/docs/`.
