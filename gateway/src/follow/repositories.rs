@@ -43,6 +43,10 @@ use crate::{
 /// a browser, and a project of a hundred is still asked within a few seconds.
 const POLLS_AT_ONCE: usize = 8;
 
+/// Repositories and branches of one project. The node says which repositories there are, and whoever
+/// writes the configuration how many branches of them.
+const MOST: usize = 100;
+
 /// What the code's repository is called in messages; it has no name of its own.
 const CODE: &str = "of the code";
 
@@ -169,8 +173,9 @@ impl Repositories {
             let folder = clone_name(&separate.full_name, branch);
             let dir = self.dir.join(OTHERS).join(folder);
             let mount = MountPoint::Folder(separate.folder.clone());
-            match others.iter_mut().find(|other| other.dir == dir) {
-                Some(other) => other.mounts.push(mount),
+            match others.iter().position(|other| other.dir == dir) {
+                Some(known) => others[known].mounts.push(mount),
+                None if others.len() == MOST => return Err(SourceError::TooMany { limit: MOST }),
                 None => others.push(Other {
                     source,
                     branch: branch.clone(),
@@ -261,7 +266,7 @@ impl Repositories {
             let head = repository.poll()?;
             Ok((repository, head))
         };
-        let (next, (answer, answers)) = (AtomicUsize::new(0), mpsc::channel());
+        let (next, (answer, answers)) = (AtomicUsize::new(0), mpsc::sync_channel(others.len()));
         thread::scope(|scope| {
             for _ in 0..others.len().min(POLLS_AT_ONCE) {
                 let (next, answer) = (&next, answer.clone());

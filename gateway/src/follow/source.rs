@@ -113,6 +113,8 @@ pub(crate) enum SourceError {
     /// One beside that of the configuration.
     #[error("the repository {repository} cannot be followed")]
     Other { repository: Arc<str>, source: GitError },
+    #[error("the project wants more than {limit} repositories and branches of them")]
+    TooMany { limit: usize },
     #[error("the repositories cannot be served together")]
     TooManyFiles(#[from] TooManyFiles),
     /// A bug; the panic itself is in the log.
@@ -350,7 +352,7 @@ mod tests {
     #[tokio::test]
     async fn looks_that_take_long_leave_room_for_others() {
         let looks = Looks::new(2, 5, Duration::from_millis(10));
-        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let (end, ended) = std::sync::mpsc::sync_channel::<()>(0);
         let ended = Arc::new(Mutex::new(ended));
         let hanging: Vec<_> = (0..5)
             .map(|_| {

@@ -99,6 +99,7 @@ impl Compiler<'_> {
     pub(super) fn library(&mut self, raw: raw::Resource<raw::Library>) -> Option<Library> {
         let (id, about) = self.identify(Group::Libraries, &raw);
         let raw::Resource { application, name, place, body, .. } = raw;
+        self.check_branch(&body.repository.branch);
         let given = body.repository.given;
         let repository = self.repository(body.repository);
         let path = match body.path {

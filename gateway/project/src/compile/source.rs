@@ -69,7 +69,6 @@ impl Compiler<'_> {
 
     /// The repository that a library's or website's `source` names.
     pub(super) fn repository(&mut self, raw: raw::Repository) -> Option<Repository> {
-        self.check_branch(&raw.branch);
         if !raw.given {
             return None;
         }
@@ -80,9 +79,11 @@ impl Compiler<'_> {
         Some(Repository { id: text(raw.id), fullname, branch: text(raw.branch) })
     }
 
-    fn check_branch(&mut self, branch: &Written<Text>) {
-        let Written::Value(At { value, place }) = branch else { return };
-        if !is_branch_name(value) {
+    /// False for a `source.branch` that no repository can have.
+    pub(super) fn check_branch(&mut self, branch: &Written<Text>) -> bool {
+        let Written::Value(At { value, place }) = branch else { return true };
+        let valid = is_branch_name(value);
+        if !valid {
             let message = format!("{} cannot be a branch of Git", quoted(value));
             self.report.push(
                 Diagnostic::error(codes::INVALID_VALUE, message)
@@ -90,5 +91,6 @@ impl Compiler<'_> {
                     .hint("write its short name, such as `main`"),
             );
         }
+        valid
     }
 }

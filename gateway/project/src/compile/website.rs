@@ -25,6 +25,7 @@ impl Compiler<'_> {
                 prefixes.push(prefix);
             }
         }
+        let followed = self.check_branch(&body.repository.branch);
         let fullname = body.repository.fullname.clone().value();
         let repository = self.repository(body.repository);
         let names = artefact::Name { application: application.as_deref(), name: &name };
@@ -36,6 +37,8 @@ impl Compiler<'_> {
                 self.code_found();
                 root
             }
+            // Nobody could fetch it, which was said.
+            Err(error) if error.code == codes::SITE_NOT_FOUND && !followed => return None,
             Err(error) => {
                 let error = match fullname {
                     Some(fullname) if self.is_unmapped(&error, names) => {

@@ -15,11 +15,11 @@
 //! YAML means something only where the layout looks for it, which is never below a mounted folder; so
 //! nothing but the configuration's own is ever taken for the project's.
 
-use std::{fmt, sync::Arc};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use bytes::Bytes;
 
-use super::{Entry, ReadError, Tree, TreeLimits, Unlisted, is_below};
+use super::{Entry, ReadError, Tree, TreeLimits, Unlisted};
 
 /// Another repository's files, and where they are to appear.
 #[derive(Clone, Debug)]
@@ -40,9 +40,8 @@ pub enum MountPoint {
 
 /// Together the repositories hold more than one project may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the repositories have {found} files together, over the limit of {limit}")]
+#[error("the repositories have more than {limit} files together")]
 pub struct TooManyFiles {
-    pub found: usize,
     pub limit: usize,
 }
 
@@ -50,6 +49,8 @@ pub struct TooManyFiles {
 pub struct MountedTree {
     configuration: Arc<dyn Tree>,
     mounts: Vec<Mount>,
+    /// Which mount is at a folder.
+    folders: HashMap<Box<str>, usize>,
     entries: Vec<Entry>,
     origins: Vec<Origin>, // parallel to `entries`
     unlisted: Vec<Unlisted>,
@@ -74,9 +75,17 @@ impl MountedTree {
         mounts: Vec<Mount>,
         limits: &TreeLimits,
     ) -> Result<Self, TooManyFiles> {
+        let folders: HashMap<_, _> = mounts
+            .iter()
+            .enumerate()
+            .filter_map(|(number, mount)| match &mount.at {
+                MountPoint::Code => None,
+                MountPoint::Folder(dir) => Some((dir.clone(), number)),
+            })
+            .collect();
         let mut found: Vec<(Entry, Origin)> = Vec::new();
         let mut unlisted = Vec::new();
-        let hidden = |path: &str| mounts.iter().any(|mount| mount.at.covers(path));
+        let hidden = |path: &str| covering(&folders, path).is_some();
         for (index, entry) in configuration.entries().iter().enumerate() {
             if !hidden(&entry.path) {
                 found.push((entry.clone(), Origin { mount: None, index }));
@@ -98,13 +107,14 @@ impl MountedTree {
                 path: mount.at.place(&left_out.path),
                 reason: left_out.reason,
             }));
-        }
-        if found.len() > limits.entries {
-            return Err(TooManyFiles { found: found.len(), limit: limits.entries });
+            // At once: one repository may be mounted any number of times.
+            if found.len().max(unlisted.len()) > limits.entries {
+                return Err(TooManyFiles { limit: limits.entries });
+            }
         }
         found.sort_unstable_by(|(a, _), (b, _)| a.path.cmp(&b.path));
         let (entries, origins) = found.into_iter().unzip();
-        Ok(Self { configuration, mounts, entries, origins, unlisted })
+        Ok(Self { configuration, mounts, folders, entries, origins, unlisted })
     }
 }
 
@@ -127,12 +137,11 @@ impl Tree for MountedTree {
     }
 
     fn repository_of(&self, path: &str) -> Option<&str> {
-        let folder = self.mounts.iter().find(|mount| mount.at.covers(path));
-        let mount = folder.or_else(|| {
+        let mount = covering(&self.folders, path).or_else(|| {
             let index = self.entries.binary_search_by(|entry| (*entry.path).cmp(path)).ok()?;
-            Some(&self.mounts[self.origins[index].mount?])
+            self.origins[index].mount
         })?;
-        Some(&mount.repository)
+        Some(&self.mounts[mount].repository)
     }
 }
 
@@ -147,14 +156,6 @@ impl fmt::Debug for MountedTree {
 }
 
 impl MountPoint {
-    /// Whether a path of the whole tree is this folder or below it.
-    fn covers(&self, path: &str) -> bool {
-        match self {
-            Self::Code => false,
-            Self::Folder(dir) => path == &**dir || is_below(path, dir),
-        }
-    }
-
     /// Where a path of the mounted tree appears.
     fn place(&self, path: &str) -> String {
         match self {
@@ -162,6 +163,12 @@ impl MountPoint {
             Self::Folder(dir) => format!("{dir}/{path}"),
         }
     }
+}
+
+/// The mount whose folder is this path or one above it.
+fn covering(folders: &HashMap<Box<str>, usize>, path: &str) -> Option<usize> {
+    let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
+    ends.map(|end| &path[..end]).find_map(|folder| folders.get(folder)).copied()
 }
 
 /// The folders of a code repository, under both of Taubyte's conventions for applications.
@@ -291,7 +298,20 @@ mod tests {
             MountedTree::new(Arc::new(files(own)), mounts, &limits).map(|tree| tree.entries.len())
         };
         assert_eq!(compose(4, 6), Ok(10));
-        assert_eq!(compose(5, 6), Err(TooManyFiles { found: 11, limit: 10 }));
+        assert_eq!(compose(5, 6), Err(TooManyFiles { limit: 10 }));
+    }
+
+    #[test]
+    fn one_repository_mounted_without_end_is_refused_before_it_is_unfolded() {
+        let site: Arc<dyn Tree> = Arc::new(MemoryTree::new((0..1000).map(|n| (n.to_string(), ""))));
+        let mount = |n| {
+            let at = MountPoint::Folder(format!("websites/w{n}").into());
+            Mount { at, tree: site.clone(), repository: "acme/site".into() }
+        };
+        let limits = TreeLimits { entries: 10_000, ..TreeLimits::default() };
+        let mounts = (0..20_000).map(mount).collect(); // twenty million files
+        let composed = MountedTree::new(Arc::new(MemoryTree::default()), mounts, &limits);
+        assert_eq!(composed.unwrap_err(), TooManyFiles { limit: 10_000 });
     }
 
     #[test]

@@ -136,10 +136,10 @@ impl Reader<'_> {
     ) -> OtherRepositories {
         let Named(named) = named.unwrap_or_default();
         if let Some(Source::Folder(_)) = configuration {
-            let name = named.first().map(|(name, _)| ("repositories", name.referenced.clone()));
-            let code = code.as_ref().map(|code| ("code", code.referenced.clone()));
+            let name = named.first().map(|(name, _)| ("repositories", name.referenced));
+            let code = code.as_ref().map(|code| ("code", code.referenced));
             if let Some((key, referenced)) = code.or(name) {
-                let at = Spanned { value: (), defined: referenced.clone(), referenced };
+                let at = Spanned { value: (), defined: referenced, referenced };
                 self.mistake(
                     &at,
                     format!("`{key}` stands beside a `config` that is a folder"),
