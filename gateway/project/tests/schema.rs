@@ -308,7 +308,7 @@ fn of_one_file(diagnostics: &Diagnostics, path: &str) -> bool {
     diagnostics.iter().any(|diagnostic| {
         let error = diagnostic.severity == Severity::Error && is_at(diagnostic, path);
         // These need a parser of methods, addresses and the like; a schema would only repeat it.
-        let of_content = ["HTTP method", "e-mail", "`source` cannot be"];
+        let of_content = ["HTTP method", "e-mail", "`source` cannot be", "branch of Git"];
         error
             && OF_ONE_FILE.contains(&diagnostic.code)
             && !of_content.iter().any(|words| diagnostic.message.contains(words))
