@@ -5,6 +5,7 @@ pub mod distinct;
 pub mod function;
 pub mod hog;
 pub mod reply;
+pub mod revisions;
 pub mod route;
 pub mod site;
 
@@ -18,7 +19,7 @@ pub struct Row {
     pub run: fn(&Bench) -> anyhow::Result<Vec<Line>>,
 }
 
-pub const ROWS: [Row; 9] = [
+pub const ROWS: [Row; 10] = [
     Row {
         name: "reply-h1",
         question: "What does an in-process reply cost beside bare servers, HTTP/1.1 keep-alive?",
@@ -63,5 +64,10 @@ pub const ROWS: [Row; 9] = [
         name: "deploy",
         question: "How long until 1,000 functions and 10,000 files are live, and until a change is?",
         run: deploy::run,
+    },
+    Row {
+        name: "revisions",
+        question: "Does a node grow with the revisions it served?",
+        run: revisions::run,
     },
 ];

@@ -7,7 +7,8 @@ use serde_json::json;
 
 const HOST: &str = "small.example.com";
 
-/// Deploys that are killed, each a little later in its course than the one before.
+/// Deploys that are killed, each a little later in its course than the one before. `HEADGATE_KILLS` is for
+/// who wants more of them.
 const KILLS: u32 = 24;
 /// Files that change with each revision, so that a deploy has some length.
 const FILES: u32 = 60;
@@ -15,8 +16,8 @@ const POLL: Duration = Duration::from_millis(100);
 
 #[tokio::test]
 async fn a_node_killed_while_it_deploys_serves_a_whole_revision() {
+    let kills = std::env::var("HEADGATE_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let repo = GitRepo::small(HOST, "0");
-    repo.write("functions/greeting.wasm", guest("wasi-c"));
     commit_revision(&repo, 0);
     let project = json!({"name": "small", "config": repo.url(), "branch": "main", "poll": "100ms"});
     let mut node = TestNode::run(json!({"projects": [project]})).await;
@@ -26,8 +27,8 @@ async fn a_node_killed_while_it_deploys_serves_a_whole_revision() {
     let elapsed = Duration::from_secs_f64(elapsed / 1e3);
 
     let mut in_the_midst = 0;
-    for revision in 2..KILLS + 2 {
-        let part = f64::from(revision - 2) / f64::from(KILLS);
+    for revision in 2..kills + 2 {
+        let part = f64::from(revision - 2) / f64::from(kills);
         let commit = commit_revision(&repo, revision);
         // Half of them may hit the fetch, the others what comes after.
         let course = if revision % 2 == 0 {
@@ -56,12 +57,13 @@ async fn a_node_killed_while_it_deploys_serves_a_whole_revision() {
     assert_eq!(leftovers(&node), Vec::<String>::new(), "of killed writes");
 }
 
-/// One number, in a page, in compressible files, and in a function's variable. Returns the commit.
+/// One number, in a page, in compressible files, and in a function's code and variable. Returns the commit.
 fn commit_revision(repo: &GitRepo, revision: u32) -> String {
     repo.write_page(&revision.to_string());
     for file in 0..FILES {
         repo.write(&format!("websites/main/{file}.txt"), numbers(revision, file));
     }
+    repo.write("functions/greeting.wasm", numbered(guest("wasi-c"), revision));
     repo.write(
         "functions/greeting.yaml",
         format!(
@@ -71,6 +73,14 @@ fn commit_revision(repo: &GitRepo, revision: u32) -> String {
         ),
     );
     repo.commit(&format!("revision {revision}"))
+}
+
+/// The same guest under another digest, so that it has to be compiled: a custom section is added, which
+/// means nothing (WebAssembly core specification §5.5.3).
+fn numbered(mut wasm: Vec<u8>, revision: u32) -> Vec<u8> {
+    wasm.extend([0, 6, 1, b'r']);
+    wasm.extend(revision.to_le_bytes());
+    wasm
 }
 
 /// What one file of a revision says; no two say the same.

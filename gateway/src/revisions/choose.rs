@@ -61,13 +61,16 @@ pub(super) fn choose<'a>(
     }
 }
 
-/// The records whose commit begins so, newest first. A folder's may be named without `worktree-`.
+/// The records whose commit begins so, newest first. A folder's may be named without `worktree-`, and one
+/// of several repositories by the whole commit of its configuration, of which its name has the beginning.
 pub(super) fn matching<'a>(kept: &'a Kept, prefix: &str) -> Vec<&'a RevisionRecord> {
     let prefix = prefix.to_ascii_lowercase();
     let begins = |record: &&RevisionRecord| {
         let commit = record.revision.commit.as_str();
         let bare = commit.strip_prefix("worktree-").unwrap_or(commit);
-        commit.starts_with(&prefix) || bare.starts_with(&prefix)
+        let configuration = commit.split_once('+').map(|(configuration, _)| configuration);
+        let pasted = configuration.is_some_and(|begins| prefix.starts_with(begins));
+        commit.starts_with(&prefix) || bare.starts_with(&prefix) || pasted && !prefix.contains('+')
     };
     kept.records.iter().filter(begins).collect()
 }
@@ -126,6 +129,19 @@ mod tests {
         assert_eq!(by("ef01"), Ok(2));
         assert_eq!(by("ab"), Err(ChooseError::Ambiguous { prefix: "ab".to_owned() }));
         assert_eq!(by("x"), Err(ChooseError::Unknown { prefix: "x".to_owned() }));
+    }
+
+    #[test]
+    fn the_whole_commit_of_a_configuration_finds_what_is_called_by_its_beginning() {
+        let kept = kept(&["1a2b3c4d5e+9f8e", "2b3c4d5e6f+1111", "2b3c4d5e6f+2222"], 0);
+        let by = |prefix: &str| chosen(&kept, Wanted::Commit(prefix.to_owned()));
+        assert_eq!(by("1a2b3c4d5e6f7a8b9c0d"), Ok(0));
+        assert_eq!(by("1a2b3c4d5e+9f"), Ok(0));
+        assert_eq!(by("2b3c4d5e6f+2"), Ok(2));
+        let both = "2b3c4d5e6f7a8b".to_owned();
+        assert_eq!(by(&both), Err(ChooseError::Ambiguous { prefix: both }));
+        let other = "1a2b3c4d5e+0".to_owned();
+        assert_eq!(by(&other), Err(ChooseError::Unknown { prefix: other }));
     }
 
     #[test]
