@@ -11,7 +11,7 @@ mod pinning;
 use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
@@ -32,6 +32,9 @@ use crate::{
     metrics::Metrics,
     snapshot::{ServeOptions, Served, Snapshot, SnapshotCell},
 };
+
+/// How long a look at all blobs of a branch is good for. The sweeper's grace is longer by far.
+pub const SETTLED_FOR: Duration = Duration::from_secs(1800);
 
 #[derive(Debug)]
 pub struct Publisher {
@@ -77,6 +80,8 @@ struct State {
     pins: Pins,
     /// Manifests that cannot be served, each of them reported once.
     unserved: HashSet<Digest>,
+    /// When all blobs of what a branch serves were last known to be there.
+    settled: HashMap<(ProjectName, Branch), Timestamp>,
     /// Kept from revision to revision, so that a deploy does not double what a project may run.
     gates: HashMap<ProjectName, ProjectGate>,
 }
@@ -126,6 +131,7 @@ impl Publisher {
             current: Vec::new(),
             pins: Pins::default(),
             unserved: HashSet::new(),
+            settled: HashMap::new(),
             gates: HashMap::new(),
         };
         let cell = Arc::new(SnapshotCell::new(Snapshot::empty()));
@@ -201,10 +207,11 @@ impl Publisher {
                 self.parts.records.accept(revision, digest, now)?
             }
         };
-        self.refresh(&mut state)?;
+        let manifest = Arc::new(manifest);
+        self.refresh_with(&mut state, Some((digest, manifest.clone())))?;
         self.bring_up(&mut state)?;
         let generation = state.generation;
-        Ok(Ok(Accepted { generation, manifest: Arc::new(manifest), record }))
+        Ok(Ok(Accepted { generation, manifest, record }))
     }
 
     /// Serves what the records say: after a restart, and when the list of followed projects changed.
@@ -215,6 +222,7 @@ impl Publisher {
     pub fn reconcile(&self, followed: Option<Followed>) -> Result<(), PublishError> {
         let mut state = self.lock();
         if let Some(followed) = followed {
+            state.settled.retain(|branch, _| followed.contains(branch));
             state.followed = followed;
         }
         let records = self.refresh(&mut state)?;
@@ -243,17 +251,35 @@ impl Publisher {
     }
 
     /// Sees that every blob of an accepted revision is there, and lets them all count as written now, so
-    /// that none is older than the record that needs it.
+    /// that none is much older than the record that needs it. What was done a while ago for the same
+    /// branch still holds: blobs that came since are new.
     pub fn settle(&self, manifest: &Manifest) -> Result<(), PublishError> {
-        let blobs: HashSet<_> = manifest.blobs().collect();
-        match blobs.into_iter().find(|digest| !self.parts.store.touch(digest)) {
-            Some(digest) => Err(PublishError::Incomplete { digest }),
-            None => Ok(()),
+        let revision = &manifest.revision;
+        let (branch, now) =
+            ((revision.project.clone(), revision.branch.clone()), self.parts.clock.now());
+        let last = self.lock().settled.get(&branch).copied();
+        if last.is_some_and(|last| last > now.before(SETTLED_FOR)) {
+            return Ok(());
         }
+        let blobs: HashSet<_> = manifest.blobs().collect();
+        if let Some(digest) = blobs.into_iter().find(|digest| !self.parts.store.touch(digest)) {
+            return Err(PublishError::Incomplete { digest });
+        }
+        self.lock().settled.insert(branch, now);
+        Ok(())
     }
 
     /// Brings `current` up to the records and returns these. If they cannot be read, nothing changes.
     fn refresh(&self, state: &mut State) -> Result<Vec<RevisionRecord>, PublishError> {
+        self.refresh_with(state, None)
+    }
+
+    /// The same with a manifest at hand, which need not be read from the store.
+    fn refresh_with(
+        &self,
+        state: &mut State,
+        at_hand: Option<(Digest, Arc<Manifest>)>,
+    ) -> Result<Vec<RevisionRecord>, PublishError> {
         let records = self.parts.records.current()?;
         let pins = self.parts.records.pins()?;
         let mut known: HashMap<_, _> =
@@ -264,7 +290,12 @@ impl Publisher {
             let gate = gate.unwrap_or_else(|| self.gate());
             let served = match known.remove(&record.manifest) {
                 Some(served) => Ok(served),
-                None => self.served(&record.manifest, &gate),
+                None => match &at_hand {
+                    Some((digest, manifest)) if *digest == record.manifest => {
+                        Ok(self.serve(manifest.clone(), &gate))
+                    }
+                    _ => self.served(&record.manifest, &gate),
+                },
             };
             match served {
                 Ok(served) => current.push((Current { record, served }, gate)),
@@ -348,9 +379,12 @@ impl Publisher {
     }
 
     fn served(&self, digest: &Digest, gate: &ProjectGate) -> Result<Arc<Served>, ManifestError> {
-        let manifest = Arc::new(self.read_manifest(digest)?);
+        Ok(self.serve(Arc::new(self.read_manifest(digest)?), gate))
+    }
+
+    fn serve(&self, manifest: Arc<Manifest>, gate: &ProjectGate) -> Arc<Served> {
         let Parts { executor, options, .. } = &self.parts;
-        Ok(Arc::new(Served::new(manifest, executor, gate, options)))
+        Arc::new(Served::new(manifest, executor, gate, options))
     }
 
     fn read_manifest(&self, digest: &Digest) -> Result<Manifest, ManifestError> {

@@ -15,8 +15,8 @@ const AIM_GROWTH: Aim = Aim::at_most(1.0);
 
 const REVISIONS: usize = 1000;
 const QUICK_REVISIONS: usize = 10;
-/// Revisions before anything is measured: the history is full then, and caches have their size.
-const PRIMING: usize = 200;
+/// Revisions before anything is measured: the history is full then, and as many artefacts are open as may be.
+const PRIMING: usize = 600;
 const QUICK_PRIMING: usize = 2;
 /// Files of the site, so that a revision has tables to leave behind.
 const FILES: usize = 200;

@@ -8,7 +8,7 @@ use headgate_types::{Chain, Clock, Digest, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
-use crate::{deploy::UnderWay, manifest::Manifest};
+use crate::{deploy::UnderWay, manifest::Manifest, publisher::SETTLED_FOR};
 
 /// Disk space is not urgent, and a sweep reads every manifest.
 const INTERVAL: Duration = Duration::from_secs(600);
@@ -16,6 +16,8 @@ const INTERVAL: Duration = Duration::from_secs(600);
 /// Longer than any deploy takes from its first blob to its record. Deploys under way keep sweeps out
 /// anyway; this is for what they left behind and will use again.
 const GRACE: Duration = Duration::from_secs(3600);
+// A record may need blobs that were last touched this long before it.
+const _: () = assert!(GRACE.as_secs() >= 2 * SETTLED_FOR.as_secs());
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
@@ -72,7 +74,8 @@ impl Sweeper {
     }
 }
 
-/// No blob of a revision is older: its deploy wrote them or, right after it, touched them all.
+/// No blob of a revision is older: its deploy wrote them, or they were all touched a while before or right
+/// after it.
 fn oldest_blob(record: &RevisionRecord) -> Timestamp {
     record.accepted_at.before(GRACE)
 }
