@@ -58,6 +58,7 @@ pub(crate) async fn follow(
 ) {
     let mut follower = Follower::new(shared, project, seen);
     let following = async {
+        follower.settle_served().await;
         loop {
             let seen = tokio::select! {
                 seen = source.next(follower.seen.as_ref()) => seen,
@@ -178,6 +179,16 @@ impl Follower {
             Outcome::Refused(diagnostics) => self.refused(revision, diagnostics),
         }
         Ok(())
+    }
+
+    /// What was served before the node started may have lost something, or was killed before it was settled.
+    async fn settle_served(&mut self) {
+        let Some(accepted) = self.serving() else { return };
+        if let Err(error) = self.shared.deployer.settle(&accepted).await {
+            let project = &self.project.name;
+            warn!(%project, error = %Chain(&error), "what is served is deployed again");
+            self.seen = None;
+        }
     }
 
     fn serving(&self) -> Option<Accepted> {

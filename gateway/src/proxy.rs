@@ -32,7 +32,10 @@ use std::{
 
 use async_trait::async_trait;
 use futures::FutureExt;
-use headgate_edge::{ConnectionInfo, defaults::URI_BYTES};
+use headgate_edge::{
+    ConnectionInfo,
+    defaults::{BODY_DISCARD, URI_BYTES},
+};
 use headgate_routing::{Found, RequestHost, RequestPath};
 use http::{Method, StatusCode};
 use pingora_core::{
@@ -105,9 +108,8 @@ impl Proxy {
         }
         match self.resolve(session) {
             Resolved::Route { route, params, below } => {
-                let answered = self.serve(session, ctx, &route, params, below).await;
-                ctx.route = Some(route);
-                answered
+                ctx.route = Some(route.clone());
+                self.serve(session, ctx, &route, params, below).await
             }
             Resolved::MethodNotAllowed { allow } => {
                 respond::method_not_allowed(session, ctx, &allow).await
@@ -227,6 +229,7 @@ impl HttpServerApp for Proxy {
         if answered.is_err() {
             return None;
         }
+        discard_upload(&mut session).await;
         let settings = HttpPersistentSettings::for_session(&session);
         let stream = session.finish().await.ok()??;
         Some(ReusedHttpStream::from_reusable_stream(stream, settings))
@@ -243,6 +246,16 @@ impl HttpServerApp for Proxy {
 
     fn h2_options(&self) -> Option<H2Options> {
         Some(self.h2_options.clone())
+    }
+}
+
+/// Reads what is left of an HTTP/2 request that was answered early, for a while. Some clients lose an answer
+/// that is followed by a reset, although RFC 9113 §8.1 has it so; for HTTP/1 pingora does the same.
+async fn discard_upload(session: &mut ServerSession) {
+    if session.is_http2() && !session.is_body_done() {
+        session.set_total_drain_timeout(Some(BODY_DISCARD));
+        // Whoever does not stop sending is reset after all.
+        let _ = session.drain_request_body().await;
     }
 }
 

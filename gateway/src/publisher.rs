@@ -80,8 +80,8 @@ struct State {
     pins: Pins,
     /// Manifests that cannot be served, each of them reported once.
     unserved: HashSet<Digest>,
-    /// When all blobs of what a branch serves were last known to be there.
-    settled: HashMap<(ProjectName, Branch), Timestamp>,
+    /// When all blobs of what a branch serves were last seen to be there, and what the store had lost by then.
+    settled: HashMap<(ProjectName, Branch), (Timestamp, u64)>,
     /// Kept from revision to revision, so that a deploy does not double what a project may run.
     gates: HashMap<ProjectName, ProjectGate>,
 }
@@ -251,21 +251,22 @@ impl Publisher {
     }
 
     /// Sees that every blob of an accepted revision is there, and lets them all count as written now, so
-    /// that none is much older than the record that needs it. What was done a while ago for the same
-    /// branch still holds: blobs that came since are new.
+    /// that none is much older than the record that needs it. Done a while ago for the same branch it
+    /// still holds, unless the store has lost something since.
     pub fn settle(&self, manifest: &Manifest) -> Result<(), PublishError> {
         let revision = &manifest.revision;
         let (branch, now) =
             ((revision.project.clone(), revision.branch.clone()), self.parts.clock.now());
+        let losses = self.parts.store.losses();
         let last = self.lock().settled.get(&branch).copied();
-        if last.is_some_and(|last| last > now.before(SETTLED_FOR)) {
+        if last.is_some_and(|(at, lost)| at > now.before(SETTLED_FOR) && lost == losses) {
             return Ok(());
         }
         let blobs: HashSet<_> = manifest.blobs().collect();
         if let Some(digest) = blobs.into_iter().find(|digest| !self.parts.store.touch(digest)) {
             return Err(PublishError::Incomplete { digest });
         }
-        self.lock().settled.insert(branch, now);
+        self.lock().settled.insert(branch, (now, losses));
         Ok(())
     }
 

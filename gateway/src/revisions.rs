@@ -91,7 +91,13 @@ impl Operations for Revisions {
     /// # Errors
     /// When it is not clear which is meant, or it cannot be served.
     async fn pin(&self, named: &Named, wanted: &Wanted) -> Result<Done, RevisionsError> {
-        let result = self.try_pin(named, wanted).await;
+        let mut result = self.try_pin(named, wanted).await;
+        for _ in 1..TRIES {
+            if !is_outrun(&result) {
+                break;
+            }
+            result = self.try_pin(named, wanted).await;
+        }
         self.count(&result);
         result
     }
@@ -102,7 +108,13 @@ impl Operations for Revisions {
     /// # Errors
     /// When it is not clear which branch is meant, or the records cannot be written.
     async fn follow(&self, named: &Named) -> Result<Done, RevisionsError> {
-        let result = self.try_follow(named).await;
+        let mut result = self.try_follow(named).await;
+        for _ in 1..TRIES {
+            if !is_outrun(&result) {
+                break;
+            }
+            result = self.try_follow(named).await;
+        }
         self.count(&result);
         result
     }
@@ -123,7 +135,8 @@ impl Revisions {
         let this = self.clone();
         let switch = move || {
             let _under_way = under_way;
-            let switched = this.publisher().pin(&chosen).map_err(|error| cannot(&chosen, error))?;
+            let switched = this.publisher().pin(&chosen, &kept);
+            let switched = switched.map_err(|error| cannot(&chosen, error))?;
             let done = this.done(&switched.before, Some(switched.serving), started);
             this.tell(&done, true);
             Ok(done)
@@ -145,7 +158,8 @@ impl Revisions {
                 Ok(()) => &newest,
                 Err(_) => kept.current.as_ref().unwrap_or(&newest),
             };
-            let unpinned = this.publisher().unpin(target).map_err(|error| cannot(target, error))?;
+            let unpinned = this.publisher().unpin(target, &kept);
+            let unpinned = unpinned.map_err(|error| cannot(target, error))?;
             let mut done = this.done(&unpinned.before, unpinned.serving, started);
             let obstacle = unpinned.obstacle.map(|error| cannot(target, error));
             done.obstacle = compiled.err().or(obstacle).map(Arc::new);
@@ -280,6 +294,13 @@ impl Revisions {
     fn publisher(&self) -> &Arc<Publisher> {
         &self.shared.deployer.publisher
     }
+}
+
+/// Looks and orders, when a deploy or somebody else is quicker each time.
+const TRIES: u32 = 3;
+
+fn is_outrun(result: &Result<Done, RevisionsError>) -> bool {
+    matches!(result, Err(RevisionsError::Switch { error: SwitchError::Switched, .. }))
 }
 
 fn not_chosen(error: ChooseError, kept: &Kept) -> RevisionsError {

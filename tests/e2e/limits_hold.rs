@@ -145,6 +145,18 @@ async fn a_request_that_can_be_read_in_two_ways_is_refused() {
     assert!(rest.starts_with("HTTP/1.1 400 "), "{rest}");
 }
 
+/// Its client may send the body or not, so the next bytes could be read in two ways.
+#[tokio::test]
+async fn an_answer_to_a_client_that_waits_to_send_its_body_ends_the_connection() {
+    let node = TestNode::run(shop(json!({}))).await;
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: {HOST}\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+    );
+    let answer = node.raw().await.exchange(request).await;
+    assert!(answer.starts_with("HTTP/1.1 404 ") || answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    assert!(answer.to_ascii_lowercase().contains("connection: close"), "{answer}");
+}
+
 #[tokio::test]
 async fn an_upgrade_to_http_2_in_the_clear_is_not_taken() {
     let node = TestNode::run(shop(json!({}))).await;

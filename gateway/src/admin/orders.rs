@@ -59,6 +59,9 @@ where
         Ok(order) => order,
         Err(error) => return text(StatusCode::BAD_REQUEST, &format!("not an order: {error}")),
     };
+    if commit.as_deref() == Some("") {
+        return text(StatusCode::BAD_REQUEST, "an empty commit is none");
+    }
     let named = Named { project, branch };
     let operations = &shared.state.operations;
     let result = match (kind, commit) {

@@ -111,7 +111,7 @@ impl Download<'_, '_> {
         match first {
             First::Frame(frame) if whole.is_some() => {
                 let body = frame.into_data().unwrap_or_default();
-                return self.session.write_response_body(body, true).await;
+                return respond::write_last(self.session, body).await;
             }
             First::Frame(frame) => {
                 if self.write(Some(Ok(frame))).await? == Progress::Complete {

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use headgate_edge::ConnectionInfo;
 use headgate_executor::{Fault, InvokeError};
 use headgate_types::Chain;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use pingora_core::protocols::http::ServerSession;
 use pingora_error::{Error, ErrorSource, ErrorType};
 use pingora_http::ResponseHeader;
@@ -33,8 +33,9 @@ pub(super) fn head(
     status: StatusCode,
     fields: HeaderMap,
 ) -> Box<ResponseHeader> {
-    if ctx.draining.load(Ordering::Acquire) {
-        session.set_keepalive(None); // so that the head says `connection: close`, as will happen
+    // The head then says `connection: close`, as will happen.
+    if ctx.draining.load(Ordering::Acquire) || is_kept_waiting(session) {
+        session.set_keepalive(None);
     }
     let (mut parts, ()) = http::Response::new(()).into_parts();
     (parts.status, parts.headers) = (status, fields);
@@ -52,6 +53,47 @@ pub(super) async fn head_alone(session: &mut ServerSession, head: Box<ResponseHe
     }
     session.write_response_header(head).await?;
     session.write_response_body(Bytes::new(), true).await
+}
+
+/// The end of a body, as one write where it fits into one.
+pub(super) async fn write_last(session: &mut ServerSession, mut bytes: Bytes) -> Written {
+    if session.is_http2() && bytes.len() > PIECE {
+        let tail = bytes.split_off(bytes.len() - PIECE);
+        write_pieces(session, bytes).await?;
+        bytes = tail;
+    }
+    session.write_response_body(bytes, true).await
+}
+
+/// In pieces on HTTP/2, where a write has a time limit: a slow line must get each through in time.
+pub(super) async fn write_pieces(session: &mut ServerSession, mut bytes: Bytes) -> Written {
+    if !session.is_http2() {
+        return session.write_response_body(bytes, false).await;
+    }
+    while !bytes.is_empty() {
+        let piece = bytes.split_to(bytes.len().min(PIECE));
+        session.write_response_body(piece, false).await?;
+    }
+    Ok(())
+}
+
+/// At the minute a write may take, one kilobyte a second is enough.
+const PIECE: usize = 64 << 10;
+
+/// A client that waits for `100 Continue` and gets a final answer may send its body or not (RFC 9110
+/// §10.1.1), so what comes next on the connection could be either.
+fn is_kept_waiting(session: &mut ServerSession) -> bool {
+    session.response_written().is_none() && expects_continue(session) && !session.is_body_empty()
+}
+
+/// RFC 9110 §10.1.1: only HTTP/1.1 clients may be answered 100; h2 does it by itself.
+pub(super) fn expects_continue(session: &ServerSession) -> bool {
+    let request = session.req_header();
+    request.version == Version::HTTP_11
+        && request
+            .headers
+            .get(header::EXPECT)
+            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// What a head needs room for beside the fields of an answer: the request id here, and below us the

@@ -33,7 +33,9 @@ pub(super) async fn serve(
             let content = blobs.content(digest, size).await.map_err(lost)?;
             session.write_response_header(head).await?;
             match content {
-                Content::Whole(bytes) => write_last(session, bytes.slice(in_memory(&range))).await,
+                Content::Whole(bytes) => {
+                    respond::write_last(session, bytes.slice(in_memory(&range))).await
+                }
                 Content::Stream(blob) => stream(session, blob, range).await,
             }
         }
@@ -67,35 +69,10 @@ async fn stream(session: &mut ServerSession, mut blob: BlobReader, range: Range<
             return Err(Error::explain(ErrorType::InternalError, "a site's file shrank"));
         }
         at += chunk.len() as u64;
-        write_pieces(session, chunk).await?;
+        respond::write_pieces(session, chunk).await?;
     }
     session.write_response_body(Bytes::new(), true).await
 }
-
-/// The end of a body, as one write where it fits into one.
-async fn write_last(session: &mut ServerSession, mut bytes: Bytes) -> Written {
-    if session.is_http2() && bytes.len() > PIECE {
-        let tail = bytes.split_off(bytes.len() - PIECE);
-        write_pieces(session, bytes).await?;
-        bytes = tail;
-    }
-    session.write_response_body(bytes, true).await
-}
-
-/// In pieces on HTTP/2, where a write has a time limit: a slow line must get each through in time.
-async fn write_pieces(session: &mut ServerSession, mut bytes: Bytes) -> Written {
-    if !session.is_http2() {
-        return session.write_response_body(bytes, false).await;
-    }
-    while !bytes.is_empty() {
-        let piece = bytes.split_to(bytes.len().min(PIECE));
-        session.write_response_body(piece, false).await?;
-    }
-    Ok(())
-}
-
-/// At the minute a write may take, one kilobyte a second is enough.
-const PIECE: usize = 64 << 10;
 
 /// A blob that a served manifest names must be there: the store is damaged, and somebody must act.
 fn lost(error: impl std::error::Error + Send + Sync + 'static) -> Box<Error> {

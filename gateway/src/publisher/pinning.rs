@@ -54,6 +54,9 @@ pub struct Unpinned {
 pub enum SwitchError {
     #[error("nothing was ever accepted of this branch, or it is not followed")]
     NothingKept,
+    /// Somebody or something else switched it between the look and the order; to be looked at again.
+    #[error("the branch was switched meanwhile")]
+    Switched,
     #[error("its manifest is lost")]
     Lost(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("the blob {} of the revision is not in the store", .0.fmt_short())]
@@ -111,9 +114,12 @@ impl Publisher {
     /// Serves a kept revision and holds its branch there. What it runs must have been compiled before.
     ///
     /// Twice is the same as once, so a switch that failed after it was recorded can be repeated.
-    pub fn pin(&self, target: &RevisionRecord) -> Result<Pinned, SwitchError> {
+    ///
+    /// `target` was chosen by what was `seen`; if that is no longer so, nothing happens.
+    pub fn pin(&self, target: &RevisionRecord, seen: &Kept) -> Result<Pinned, SwitchError> {
         let mut state = self.lock();
         let before = self.current(&mut state, target)?;
+        state.is_as(seen, &before)?;
         self.check(&state, target)?;
         let key = (target.revision.project.clone(), target.revision.branch.clone());
         if before.sequence != target.sequence || !state.pins.contains_key(&key) {
@@ -126,10 +132,18 @@ impl Publisher {
     }
 
     /// Lets a branch follow its source again, from `newest` on. If that cannot be served, what is current
-    /// stays so until the source brings something better.
-    pub fn unpin(&self, newest: &RevisionRecord) -> Result<Unpinned, SwitchError> {
+    /// stays so until the source brings something better. A branch that is not pinned is left alone: what
+    /// it serves is its follower's business.
+    ///
+    /// `newest` was chosen by what was `seen`; if that is no longer so, nothing happens.
+    pub fn unpin(&self, newest: &RevisionRecord, seen: &Kept) -> Result<Unpinned, SwitchError> {
         let mut state = self.lock();
         let before = self.current(&mut state, newest)?;
+        state.is_as(seen, &before)?;
+        if seen.pinned_at.is_none() {
+            let serving = self.serving(&newest.revision.project, &newest.revision.branch);
+            return Ok(Unpinned { before, serving, obstacle: None });
+        }
         let obstacle = self.check(&state, newest).err();
         let target = if obstacle.is_none() { newest } else { &before };
         self.parts.records.unpin(target)?;
@@ -172,6 +186,16 @@ impl Publisher {
             before.clone_from(&state.pins);
             changed
         });
+    }
+}
+
+impl State {
+    /// Whether a branch, whose current record is this one now, is as somebody has `seen` it. While it was
+    /// pinned nothing was accepted, so its history is the same, too.
+    fn is_as(&self, seen: &Kept, current: &RevisionRecord) -> Result<(), SwitchError> {
+        let pinned_at = self.pins.get(&(seen.project.clone(), seen.branch.clone())).copied();
+        let same = seen.current.as_ref() == Some(current) && pinned_at == seen.pinned_at;
+        if same { Ok(()) } else { Err(SwitchError::Switched) }
     }
 }
 

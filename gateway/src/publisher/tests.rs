@@ -100,6 +100,20 @@ async fn a_revision_whose_blobs_are_gone_is_not_recorded() {
 }
 
 #[tokio::test]
+async fn what_a_branch_serves_is_looked_after_once_in_a_while_and_when_something_was_lost() {
+    let lab = Lab::following(&["one"]);
+    let first = accepted(lab.deploy(revision("one", "1"), site(&["x.org"], &[])).await);
+    let (publisher, store) = (lab.publisher(), &lab.store);
+    publisher.settle(&first.manifest).unwrap();
+    let digest = first.manifest.blobs().next().unwrap();
+    store.sweep(&HashSet::new(), Timestamp::from_millis(u64::MAX)).unwrap();
+    publisher.settle(&first.manifest).expect("it was looked at a moment ago");
+    store.read(&digest).unwrap_err();
+    let lost = publisher.settle(&first.manifest).unwrap_err();
+    assert!(matches!(lost, PublishError::Incomplete { .. }), "{lost:?}");
+}
+
+#[tokio::test]
 async fn what_is_no_longer_followed_is_forgotten_and_its_hosts_are_free() {
     let lab = Lab::following(&["one", "two"]);
     accepted(lab.deploy(revision("one", "1"), site(&["x.org"], &[])).await);

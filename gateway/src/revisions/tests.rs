@@ -123,6 +123,24 @@ async fn each_rollback_leads_further_back_and_following_to_the_newest() {
 }
 
 #[tokio::test]
+async fn an_order_that_a_deploy_outran_does_nothing() {
+    let operator = Operator::of_shop(&["a1", "b2"]).await;
+    let publisher = operator.lab.publisher();
+    let seen = publisher.kept(Some(&shop().project)).unwrap().remove(0);
+    operator.accept("c3").await;
+    let (newest, older) = (&seen.records[0], &seen.records[1]);
+    let outrun = publisher.unpin(newest, &seen).unwrap_err();
+    assert!(matches!(outrun, SwitchError::Switched), "{outrun:?}");
+    let outrun = publisher.pin(older, &seen).unwrap_err();
+    assert!(matches!(outrun, SwitchError::Switched), "{outrun:?}");
+    assert_eq!((operator.serving().as_str(), operator.is_pinned()), ("c3", false));
+
+    // Who asks anew is told of what is there now, and a branch that follows is left alone.
+    let done = operator.revisions.follow(&shop()).await.unwrap();
+    assert_eq!(done.switched.revision.commit.as_str(), "c3");
+}
+
+#[tokio::test]
 async fn a_pinned_branch_takes_no_deploy_and_goes_on_after_the_pin() {
     let operator = Operator::of_shop(&["a1", "b2"]).await;
     let done = operator.revisions.pin(&shop(), &Wanted::Current).await.unwrap();

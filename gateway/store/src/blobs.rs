@@ -44,6 +44,8 @@ pub struct BlobStore {
     settling: Settling,
     blobs: AtomicU64,
     bytes: AtomicU64,
+    /// Reads that found no blob, or a damaged one.
+    losses: AtomicU64,
 }
 
 /// What the store holds, for metrics.
@@ -69,7 +71,15 @@ impl BlobStore {
             Ok(())
         })?;
         let (blobs, bytes) = (AtomicU64::new(blobs), AtomicU64::new(bytes));
-        Ok(Self { layout, presence: RwLock::new(()), settling: Settling::new(), blobs, bytes })
+        let losses = AtomicU64::new(0);
+        Ok(Self {
+            layout,
+            presence: RwLock::new(()),
+            settling: Settling::new(),
+            blobs,
+            bytes,
+            losses,
+        })
     }
 
     /// Stores bytes and returns their name once they are durable. Costs no write if they are there.
@@ -159,6 +169,10 @@ impl BlobStore {
     /// [`StoreError::Missing`]; [`StoreError::Corrupt`] if the bytes no longer have this name: the file
     /// is set aside then, so that the blob can be put again.
     pub fn read(&self, digest: &Digest) -> Result<Bytes, StoreError> {
+        self.read_whole(digest).inspect_err(|error| self.note(error))
+    }
+
+    fn read_whole(&self, digest: &Digest) -> Result<Bytes, StoreError> {
         let bytes =
             std::fs::read(self.layout.path(digest)).map_err(missing_or(digest, "read a blob"))?;
         if Digest::of(&bytes) != *digest {
@@ -175,9 +189,21 @@ impl BlobStore {
     /// # Errors
     /// [`StoreError::Missing`], or what the file system says.
     pub fn blob(&self, digest: &Digest) -> Result<Blob, StoreError> {
-        let file =
-            File::open(self.layout.path(digest)).map_err(missing_or(digest, "open a blob"))?;
-        Blob::new(*digest, file)
+        let opened =
+            File::open(self.layout.path(digest)).map_err(missing_or(digest, "open a blob"));
+        Blob::new(*digest, opened.inspect_err(|error| self.note(error))?)
+    }
+
+    /// How often a blob was asked for that is lost or damaged. Grows with each; whoever relied on a blob
+    /// because it was there looks again then.
+    pub fn losses(&self) -> u64 {
+        self.losses.load(Relaxed)
+    }
+
+    fn note(&self, error: &StoreError) {
+        if matches!(error, StoreError::Missing { .. } | StoreError::Corrupt { .. }) {
+            self.losses.fetch_add(1, Relaxed);
+        }
     }
 
     pub fn usage(&self) -> Usage {

@@ -18,8 +18,8 @@ pub struct IngestCache {
 }
 
 impl IngestCache {
-    /// What is known of a site's file. Its blobs were there once; whether they still are is seen when
-    /// the revision is accepted, and again right after.
+    /// What is known of a site's file. Its blobs were there once; whether they still are,
+    /// [`Publisher`](crate::publisher::Publisher) sees, before the revision is accepted or after.
     pub(super) fn file(&self, path: &str, entry: &Entry) -> Option<&SiteFile> {
         self.files.get(&(Box::from(path), entry.fingerprint))
     }

@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use headgate_executor::{BodyError, RequestBody};
-use http::{StatusCode, Version, header};
+use http::StatusCode;
 use http_body::{Body, Frame};
 use pingora_core::protocols::http::ServerSession;
 use pingora_error::{Error, ErrorType};
@@ -59,7 +59,7 @@ impl Upload {
             return Ok((Self { state: State::Done, left, waiting: None }, RequestBody::empty()));
         }
         let length = respond::content_length(session);
-        if expects_continue(session) {
+        if respond::expects_continue(session) {
             session.write_continue_response().await?;
         }
         let (to_guest, from_client) = mpsc::channel(CHUNKS);
@@ -126,16 +126,6 @@ impl Upload {
 
 fn stopped<T>(status: StatusCode, why: &'static str) -> pingora_error::Result<T> {
     Error::e_explain(ErrorType::HTTPStatus(status.as_u16()), why)
-}
-
-/// RFC 9110 §10.1.1: only HTTP/1.1 clients may be answered 100; h2 does it by itself.
-fn expects_continue(session: &ServerSession) -> bool {
-    let request = session.req_header();
-    request.version == Version::HTTP_11
-        && request
-            .headers
-            .get(header::EXPECT)
-            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
 /// The guest's end of the channel.
