@@ -18,8 +18,10 @@ pub const MEMORY_KEEP_RESIDENT: usize = 64 << 10;
 pub const TABLE_KEEP_RESIDENT: usize = 16 << 10;
 /// A function table of a JavaScript engine has tens of thousands of elements.
 pub const TABLE_ELEMENTS: usize = 100_000;
-/// Linear memories of one guest. A composed component has one for each part.
-pub const MEMORIES: u32 = 8;
+/// Linear memories of one guest. A composed component has one for each part, linked modules have one each.
+pub const MEMORIES: u32 = 16;
+/// Modules of one function, its own included. Each may have a memory.
+pub const LINKED_MODULES: u32 = MEMORIES;
 /// Tables a pool slot is meant to have; a guest with more takes several slots.
 pub const TABLES_PER_SLOT: u32 = 4;
 /// Tables of one guest: every memory with its four.

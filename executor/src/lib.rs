@@ -59,6 +59,7 @@ mod executor;
 mod function;
 mod invocation;
 mod limits;
+mod link;
 mod log;
 mod metrics;
 mod native;
@@ -77,6 +78,7 @@ pub use error::{
 pub use executor::Executor;
 pub use function::{Entry, Function, FunctionLimits, FunctionSpec};
 pub use invocation::{HttpInvocation, Invocation};
+pub use link::{Bounds, Export, Import, Item, Linkage, LinkedModule, Misfit, TooLarge};
 pub use log::{GuestLine, GuestLog, GuestStream};
 pub use metrics::Metrics;
 pub use response::ResponseBody;

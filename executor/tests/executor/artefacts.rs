@@ -158,7 +158,7 @@ async fn missing_imports_of_a_core_module_are_named_at_once() {
     let wasm = wat(r#"(module
         (import "acme" "teleport" (func (param i32)))
         (import "acme" "beam" (func))
-        (import "functions/other" "help" (func))
+        (import "smartops/other" "help" (func))
         (import "taubyte/sdk" "eventHttpWrite" (func (param i32) (result i64)))
         (import "taubyte/sdk" "eventHttpFlush" (func (param i32) (result i32)))
         (import "env" "memory" (memory 1))
@@ -170,7 +170,7 @@ async fn missing_imports_of_a_core_module_are_named_at_once() {
         [
             "`acme` (teleport, beam)",
             "`env` (memory)",
-            "`functions/other` (help), which is known but not served yet",
+            "`smartops/other` (help), which is known but not served yet",
             "`taubyte/sdk` (eventHttpWrite) as (i32) -> i64, it is (i32, i32, i32, i32) -> i32",
         ]
     );

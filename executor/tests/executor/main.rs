@@ -9,4 +9,5 @@ mod core_guests;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod lab;
 mod limits;
+mod linked;
 mod logs;
