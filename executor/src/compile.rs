@@ -8,7 +8,7 @@ use wasmtime::{
 };
 
 use crate::{
-    component, core,
+    component, core, defaults,
     error::{CompileError, Missing, MissingImport},
     link::{Item, Linkage, is_link, signature},
 };
@@ -150,6 +150,10 @@ pub(crate) fn core_module(
     linker: &Arc<wasmtime::Linker<core::State>>,
     fresh: bool,
 ) -> Result<Compiled, CompileError> {
+    let (count, limit) = (linked_imports(module), defaults::LINKED_IMPORTS);
+    if count > limit {
+        return Err(CompileError::TooManyImports { count, limit });
+    }
     let missing = missing_imports(module, provided);
     if !missing.is_empty() {
         return Err(CompileError::MissingImports(missing));
@@ -168,6 +172,10 @@ pub(crate) fn core_module(
         .collect();
     let linkage = Linkage::of(module);
     Ok(Compiled { kind: GuestKind::Core, entries, unserved, linkage, fresh })
+}
+
+fn linked_imports(module: &Module) -> usize {
+    module.imports().filter(|import| is_link(import.module())).count()
 }
 
 /// What a module wants of the host and does not get, one entry for each module it imports from and each wrong

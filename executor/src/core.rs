@@ -150,7 +150,8 @@ async fn run(
         store.data_mut().memory = own.memory(store, &instance);
         instance
     } else {
-        link(modules, own, store).await?
+        // Boxed, so that a guest without linked modules does not carry what this takes.
+        Box::pin(link(modules, own, store)).await?
     };
     own.start(store, &instance).await?;
     let handle = module::function(store, &instance, &entry.export)?;

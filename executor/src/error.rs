@@ -45,8 +45,14 @@ pub enum CompileError {
     NotWasm,
     #[error("the artefact is not valid WebAssembly")]
     Invalid(#[source] Cause),
+    #[error("the artefact wants more than a guest can have")]
+    TooDemanding(#[source] Cause),
     #[error("nothing provides {}", list(.0))]
     MissingImports(Vec<MissingImport>),
+    #[error(
+        "the artefact imports {count} items from other modules, more than the {limit} that are linked"
+    )]
+    TooManyImports { count: usize, limit: usize },
     /// An interface is known, but not as the guest wants it.
     #[error("an interface does not match what the guest imports")]
     Incompatible(#[source] Cause),

@@ -238,8 +238,13 @@ impl Shared {
         let took = start.elapsed();
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| CompileError::Native(error);
         self.natives.store(digest, &native).map_err(|error| failed(error.into()))?;
-        let native = self.natives.load(digest).map_err(|error| failed(error.into()))?;
-        match self.inspect(&native, true) {
+        let inspected = match self.natives.load(digest) {
+            Ok(native) => self.inspect(&native, true),
+            // This engine made it just now, so it is what the guest wants that is refused.
+            Err(LoadError::Refused(cause)) => Err(CompileError::TooDemanding(cause)),
+            Err(error) => Err(failed(error.into())),
+        };
+        match inspected {
             Ok(compiled) => Ok((compiled, Some(took))),
             Err(error) => {
                 self.natives.remove(digest).map_err(|error| failed(error.into()))?;

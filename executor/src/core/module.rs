@@ -103,7 +103,7 @@ impl CoreModule {
                 for name in names {
                     externs.push(name.resolve(store, linker, linked)?);
                 }
-                Instance::new_async(store, module, &externs).await
+                Box::pin(Instance::new_async(store, module, &externs)).await
             }
         }
     }

@@ -193,6 +193,21 @@ async fn only_webassembly_within_bounds_is_compiled() {
 }
 
 #[tokio::test]
+async fn what_no_instance_can_have_is_the_guests_fault_and_not_kept() {
+    let lab = Lab::new();
+    let memories = "(memory 0)".repeat(17);
+    for wants in [memories.as_str(), "(table 100001 funcref)"] {
+        let error = lab.compile(&wat(&format!("(module {wants})"))).await.unwrap_err();
+        assert!(matches!(error, CompileError::TooDemanding(_)), "{wants}: {error:?}");
+        let chain = Chain(&error).to_string();
+        assert!(chain.contains("exceeds"), "{chain}");
+        assert_eq!(lab.natives(), [] as [std::path::PathBuf; 0]);
+    }
+    let several = "(memory 0)".repeat(16);
+    lab.compile(&wat(&format!("(module {several})"))).await.unwrap();
+}
+
+#[tokio::test]
 async fn a_component_without_a_handler_says_what_it_exports() {
     let lab = Lab::new();
     let wasm = wat(r#"(component

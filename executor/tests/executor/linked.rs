@@ -1,7 +1,8 @@
 //! Functions that import from other modules: several instances, one store, one request.
 
 use headgate_executor::{
-    ArtefactError, Entry, Function, FunctionSpec, InvokeError, Linkage, LinkedModule, TrapReason,
+    ArtefactError, CompileError, Entry, Function, FunctionSpec, InvokeError, Linkage, LinkedModule,
+    TrapReason,
 };
 use headgate_types::{ByteSize, Digest};
 
@@ -71,6 +72,15 @@ async fn what_is_imported_and_given_is_known_once_it_is_compiled() {
     assert_eq!(price.misfits("libraries/tax", &tax), []);
     assert_eq!(invoice.misfits("libraries/price", &tax)[0].given, None);
     assert_eq!(Linkage::fit_together([&invoice, &price, &tax]), Ok(()));
+}
+
+#[tokio::test]
+async fn a_module_imports_a_bounded_number_of_items() {
+    let lab = Lab::new();
+    let imports: String =
+        (0..=1000).map(|n| format!(r#"(import "libraries/many" "f{n}" (func))"#)).collect();
+    let error = lab.compile(&wat(&format!("(module {imports})"))).await.unwrap_err();
+    assert!(matches!(error, CompileError::TooManyImports { count: 1001, limit: 1000 }), "{error}");
 }
 
 /// Exports a memory, a table, a global and functions; `bump` counts in the global, which importers see.
