@@ -1,10 +1,11 @@
 //! Artefacts in use: opened on first call, closed when nobody calls them any more.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, ops::Add, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use headgate_types::Digest;
 use moka::{policy::EvictionPolicy, sync::Cache};
+use wasmtime::ResourcesRequired;
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::{component, core, defaults, metrics::Metrics};
@@ -17,25 +18,48 @@ pub trait Artefacts: Send + Sync + 'static {
 
 /// An artefact ready to be instantiated: imports resolved, entries found.
 pub(crate) enum Opened {
-    Component { pre: ProxyPre<component::State>, weight: u32 },
+    Component { pre: ProxyPre<component::State>, needs: Needs },
     Core(core::CoreModule),
 }
 
 impl Opened {
-    /// Pool slots an instance takes. A slot has one linear memory and a few tables.
-    pub(crate) fn weight(&self) -> u32 {
+    pub(crate) fn needs(&self) -> Needs {
         match self {
-            Self::Component { weight, .. } => *weight,
-            Self::Core(_) => 1,
+            Self::Component { needs, .. } => *needs,
+            Self::Core(module) => module.needs(),
         }
     }
 }
 
-/// Slots for a component with these needs; the most, if it does not tell.
-pub(crate) fn weight(needs: Option<wasmtime::ResourcesRequired>) -> u32 {
-    needs.map_or(defaults::MEMORIES, |needs| {
-        needs.num_memories.max(needs.num_tables.div_ceil(defaults::TABLES_PER_SLOT)).max(1)
-    })
+/// What an instance takes of the pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Needs {
+    memories: u32,
+    tables: u32,
+}
+
+impl Needs {
+    /// The most, of a guest that does not tell.
+    pub(crate) const UNKNOWN: Self = Self { memories: defaults::MEMORIES, tables: 0 };
+
+    /// Pool slots. Each has one linear memory and a few tables.
+    pub(crate) fn slots(self) -> u32 {
+        self.memories.max(self.tables.div_ceil(defaults::TABLES_PER_SLOT)).max(1)
+    }
+}
+
+impl From<ResourcesRequired> for Needs {
+    fn from(needs: ResourcesRequired) -> Self {
+        Self { memories: needs.num_memories, tables: needs.num_tables }
+    }
+}
+
+impl Add for Needs {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self { memories: self.memories + other.memories, tables: self.tables + other.tables }
+    }
 }
 
 /// The artefacts that are open, least recently used out first.

@@ -1,15 +1,16 @@
 //! What is checked when an artefact arrives: its kind, its imports, its entries.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use wasmtime::{
-    Engine, ExternType, FuncType, Module, Precompiled, ValType,
+    Engine, ExternType, Module, Precompiled,
     component::{Component, Linker, types::ComponentItem},
 };
 
 use crate::{
-    component, core,
+    component, core, defaults,
     error::{CompileError, Missing, MissingImport},
+    link::{Item, Linkage, is_link, signature},
 };
 
 /// What is known about an artefact once it is compiled.
@@ -20,6 +21,8 @@ pub struct Compiled {
     pub entries: Vec<String>,
     /// Functions it imports that are there, but only to answer that they are not served yet.
     pub unserved: Vec<String>,
+    /// Of a core module: what it imports from other modules of its project, and gives them.
+    pub linkage: Linkage,
     /// It was compiled now, not found.
     pub fresh: bool,
 }
@@ -75,8 +78,8 @@ pub(crate) fn component(
     }
     component::entry(linker, component)
         .map_err(|error| CompileError::Incompatible(error.into()))?;
-    let (entries, unserved) = (Vec::new(), Vec::new());
-    Ok(Compiled { kind: GuestKind::Component, entries, unserved, fresh })
+    let (entries, unserved, linkage) = (Vec::new(), Vec::new(), Linkage::default());
+    Ok(Compiled { kind: GuestKind::Component, entries, unserved, linkage, fresh })
 }
 
 /// Interfaces of version 0.2 that the linker provides: `wasi:cli/imports` and `wasi:http`. wasmtime's linker
@@ -144,9 +147,13 @@ const KNOWN_PACKAGES: [&str; 5] =
 pub(crate) fn core_module(
     module: &Module,
     provided: &core::Signatures,
-    linker: &wasmtime::Linker<core::State>,
+    linker: &Arc<wasmtime::Linker<core::State>>,
     fresh: bool,
 ) -> Result<Compiled, CompileError> {
+    let (count, limit) = (linked_imports(module), defaults::LINKED_IMPORTS);
+    if count > limit {
+        return Err(CompileError::TooManyImports { count, limit });
+    }
     let missing = missing_imports(module, provided);
     if !missing.is_empty() {
         return Err(CompileError::MissingImports(missing));
@@ -163,15 +170,24 @@ pub(crate) fn core_module(
         .filter(|import| core::is_unserved(import.module(), import.name()))
         .map(|import| format!("{}.{}", import.module(), import.name()))
         .collect();
-    Ok(Compiled { kind: GuestKind::Core, entries, unserved, fresh })
+    let linkage = Linkage::of(module);
+    Ok(Compiled { kind: GuestKind::Core, entries, unserved, linkage, fresh })
 }
 
-/// What a module wants and does not get, one entry for each module it imports from and each wrong signature.
+fn linked_imports(module: &Module) -> usize {
+    module.imports().filter(|import| is_link(import.module())).count()
+}
+
+/// What a module wants of the host and does not get, one entry for each module it imports from and each wrong
+/// signature. What it wants of other modules of its project, only a deploy can tell.
 fn missing_imports(module: &Module, provided: &core::Signatures) -> Vec<MissingImport> {
     let mut unknown: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut wrong = Vec::new();
     for import in module.imports() {
         let (from, name) = (import.module(), import.name());
+        if is_link(from) && Item::of(&import.ty()).is_some() {
+            continue;
+        }
         match (import.ty(), provided.get(from, name)) {
             (ExternType::Func(wanted), Some(known)) if wanted.matches(known) => {}
             (ExternType::Func(wanted), Some(known)) => wrong.push(MissingImport {
@@ -190,14 +206,5 @@ fn missing_imports(module: &Module, provided: &core::Signatures) -> Vec<MissingI
     missing.chain(wrong).collect()
 }
 
-/// Modules Taubyte provides: other functions and libraries by name, and smart operations.
-const KNOWN_MODULES: [&str; 4] = ["taubyte/smartops", "functions/", "libraries/", "smartops/"];
-
-/// `(i32, i32) -> i32`
-fn signature(ty: &FuncType) -> String {
-    let list =
-        |types: Vec<ValType>| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let results = list(ty.results().collect());
-    let results = if results.is_empty() { "()" } else { &results };
-    format!("({}) -> {results}", list(ty.params().collect()))
-}
+/// Modules that Taubyte provides: smart operations.
+const KNOWN_MODULES: [&str; 2] = ["taubyte/smartops", "smartops/"];

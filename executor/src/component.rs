@@ -84,7 +84,7 @@ pub(crate) fn start(
     let guest = Box::pin(async move {
         match handle(&opened, &mut store, scheme, request, head_sender).await {
             Ok(()) => Ok(Ended::Component(store)),
-            Err(error) => Err(Failure::of(&error, store.data().limits.refused())),
+            Err(error) => Err(Failure::of(&error, store.data().limits.refused(), |_| None)),
         }
     });
     Ok((guest, head))

@@ -3,6 +3,9 @@
 //! A fresh instance is started (`_initialize`, else `_start`) and its entry called with the id of the one event
 //! it has. What the entry returns is ignored, as in Taubyte: only a trap or the deadline is an error. The answer
 //! is what the guest told the functions of [`event`].
+//!
+//! A guest that imports from other modules of its project is several instances in one store: they share the
+//! event, the answer and all limits, and call each other directly.
 
 mod codec;
 mod env;
@@ -10,6 +13,7 @@ mod errno;
 mod event;
 mod identity;
 mod memory;
+mod module;
 mod redirect;
 mod reply;
 mod sdk_table;
@@ -18,21 +22,23 @@ use std::{collections::HashMap, sync::Arc, time::Instant};
 
 use headgate_types::RequestId;
 use tokio::sync::oneshot;
-use wasmtime::{
-    Engine, ExternType, FuncType, InstancePre, Linker, Memory, Module, ModuleExport, Store, ValType,
-};
+use wasmtime::{Engine, FuncType, Instance, Linker, Memory, Module, Store};
 use wasmtime_wasi::{I32Exit, p1::WasiP1Ctx};
 
 use self::event::Event;
-pub(crate) use self::sdk_table::is_unserved;
+pub(crate) use self::{
+    module::{CoreModule, EntryPoint, takes_event},
+    sdk_table::is_unserved,
+};
 use crate::{
     artefact::Opened,
     body::RequestBody,
     component,
-    error::{DeadlineReached, Failure, InvokeError},
+    error::{Failure, InvokeError},
     function::FunctionSpec,
     invocation::HttpInvocation,
     limits::Limits,
+    link::LinkedModule,
     log::Output,
     response::Head,
     running::{GuestContext, GuestFuture, watch},
@@ -49,7 +55,7 @@ pub(crate) struct State {
     deadline: Instant,
     function: Arc<FunctionSpec>,
     output: Output,
-    /// The guest's memory, once it is instantiated.
+    /// The guest's memory, once it is instantiated; none if it is linked, as each module has its own.
     memory: Option<Memory>,
     event: Event,
     /// Made when the guest first calls WASI; many never do.
@@ -99,70 +105,17 @@ impl Signatures {
     }
 }
 
-/// Whether an export of this type can be an entry.
-pub(crate) fn takes_event(ty: &FuncType) -> bool {
-    let mut params = ty.params();
-    let mut results = ty.results();
-    let takes = matches!((params.next(), params.next()), (Some(ValType::I32), None));
-    takes && matches!((results.next(), results.next()), (None | Some(ValType::I32), None))
-}
-
-/// An opened core module with its exports looked up.
-pub(crate) struct CoreModule {
-    pre: InstancePre<State>,
-    memory: Option<ModuleExport>,
-    /// `_initialize`, else `_start`; the latter may fail.
-    start: Option<Start>,
-    entries: Box<[(Box<str>, EntryPoint)]>,
-}
-
-#[derive(Clone, Copy)]
-struct Start {
-    export: ModuleExport,
-    may_fail: bool,
-}
-
-/// Where an event goes in.
-#[derive(Clone, Copy)]
-pub(crate) struct EntryPoint {
-    export: ModuleExport,
-    returns: bool,
-}
-
-impl CoreModule {
-    pub(crate) fn new(linker: &Linker<State>, module: &Module) -> wasmtime::Result<Self> {
-        let mut entries = Vec::new();
-        for export in module.exports() {
-            let ExternType::Func(ty) = export.ty() else { continue };
-            if !takes_event(&ty) {
-                continue;
-            }
-            if let Some(index) = module.get_export_index(export.name()) {
-                let returns = ty.results().len() > 0;
-                entries.push((export.name().into(), EntryPoint { export: index, returns }));
-            }
-        }
-        let start = |name, may_fail| {
-            let export = module.get_export_index(name)?;
-            Some(Start { export, may_fail })
-        };
-        Ok(Self {
-            pre: linker.instantiate_pre(module)?,
-            memory: module.get_export_index("memory"),
-            start: start("_initialize", false).or_else(|| start("_start", true)),
-            entries: entries.into(),
-        })
-    }
-
-    pub(crate) fn entry(&self, name: &str) -> Option<EntryPoint> {
-        let (_, entry) = self.entries.iter().find(|(known, _)| **known == *name)?;
-        Some(*entry)
-    }
+/// What is instantiated for a request.
+pub(crate) struct Modules {
+    /// The function's own.
+    pub(crate) own: Arc<Opened>,
+    /// Those it is linked with, as its specification lists them: each after what it imports from.
+    pub(crate) linked: Box<[Arc<Opened>]>,
 }
 
 /// Prepares a request; the guest runs when the future is polled.
 pub(crate) fn start(
-    opened: Arc<Opened>,
+    modules: Modules,
     entry: EntryPoint,
     engine: &Engine,
     context: &GuestContext,
@@ -174,35 +127,34 @@ pub(crate) fn start(
     store.limiter(|state| &mut state.limits);
     watch(&mut store, |state| state.deadline);
     let guest = Box::pin(async move {
-        match run(&opened, entry, &mut store).await {
+        match run(&modules, entry, &mut store).await {
             Ok(()) => Ok(store.into_data().event.finish()),
-            Err(error) => Err(Failure::of(&error, store.data().limits.refused())),
+            Err(error) => {
+                let State { limits, function, .. } = store.data();
+                let named = |code: &Module| modules.name_of(&function.linked, code);
+                Err(Failure::of(&error, limits.refused(), named))
+            }
         }
     });
     Ok((guest, head))
 }
 
-async fn run(opened: &Opened, entry: EntryPoint, store: &mut Store<State>) -> wasmtime::Result<()> {
-    let Opened::Core(module) = opened else {
-        wasmtime::bail!("a component was started as a core module");
+async fn run(
+    modules: &Modules,
+    entry: EntryPoint,
+    store: &mut Store<State>,
+) -> wasmtime::Result<()> {
+    let own = core_module(&modules.own)?;
+    let instance = if modules.linked.is_empty() {
+        let instance = own.instantiate(store, &[]).await?;
+        store.data_mut().memory = own.memory(store, &instance);
+        instance
+    } else {
+        // Boxed, so that a guest without linked modules does not carry what this takes.
+        Box::pin(link(modules, own, store)).await?
     };
-    let instance = module.pre.instantiate_async(&mut *store).await?;
-    if let Some(memory) = &module.memory {
-        let memory = instance.get_module_export(&mut *store, memory);
-        store.data_mut().memory = memory.and_then(wasmtime::Extern::into_memory);
-    }
-    let func = |store: &mut Store<State>, export: &ModuleExport| {
-        let func = instance.get_module_export(store, export).and_then(wasmtime::Extern::into_func);
-        func.ok_or_else(|| wasmtime::format_err!("an entry is not a function"))
-    };
-    if let Some(start) = &module.start {
-        let init = func(store, &start.export)?.typed::<(), ()>(&*store)?;
-        match init.call_async(&mut *store, ()).await {
-            Err(error) if !start.may_fail || error.is::<DeadlineReached>() => return Err(error),
-            _ => {}
-        }
-    }
-    let handle = func(store, &entry.export)?;
+    own.start(store, &instance).await?;
+    let handle = module::function(store, &instance, &entry.export)?;
     let called = if entry.returns {
         let handle = handle.typed::<u32, u32>(&*store)?;
         handle.call_async(&mut *store, EVENT).await.map(drop)
@@ -213,6 +165,44 @@ async fn run(opened: &Opened, entry: EntryPoint, store: &mut Store<State>) -> wa
     match called {
         Err(error) if matches!(error.downcast_ref(), Some(I32Exit(0))) => Ok(()),
         called => called,
+    }
+}
+
+/// Instantiates and starts each module that the function's own is linked with, then instantiates that one. Host
+/// functions look up the memory of whoever calls them, since there is more than one.
+async fn link(
+    modules: &Modules,
+    own: &CoreModule,
+    store: &mut Store<State>,
+) -> wasmtime::Result<Instance> {
+    let function = store.data().function.clone();
+    let mut linked = Vec::with_capacity(modules.linked.len());
+    for (opened, known) in modules.linked.iter().zip(&function.linked) {
+        let module = core_module(opened)?;
+        let instance = module.instantiate(store, &linked).await?;
+        module.start(store, &instance).await?;
+        linked.push((&*known.name, instance));
+    }
+    own.instantiate(store, &linked).await
+}
+
+fn core_module(opened: &Opened) -> wasmtime::Result<&CoreModule> {
+    match opened {
+        Opened::Core(module) => Ok(module),
+        Opened::Component { .. } => Err(wasmtime::format_err!("it is a component")),
+    }
+}
+
+impl Modules {
+    /// The name of the linked module that has this code; nothing for the function's own.
+    fn name_of<'a>(&self, names: &'a [LinkedModule], code: &Module) -> Option<&'a str> {
+        let code = code.image_range();
+        let is_it = |opened: &Opened| core_module(opened).is_ok_and(|known| known.code() == code);
+        if is_it(&self.own) {
+            return None;
+        }
+        let mut linked = self.linked.iter().zip(names);
+        linked.find(|(opened, _)| is_it(opened)).map(|(_, known)| &*known.name)
     }
 }
 

@@ -18,8 +18,15 @@ pub const MEMORY_KEEP_RESIDENT: usize = 64 << 10;
 pub const TABLE_KEEP_RESIDENT: usize = 16 << 10;
 /// A function table of a JavaScript engine has tens of thousands of elements.
 pub const TABLE_ELEMENTS: usize = 100_000;
-/// Linear memories of one guest. A composed component has one for each part.
-pub const MEMORIES: u32 = 8;
+/// Linear memories of one guest. A composed component has one for each part, linked modules have one each.
+pub const MEMORIES: u32 = 16;
+/// Modules of one function, its own included. Each may have a memory.
+pub const LINKED_MODULES: u32 = MEMORIES;
+/// Items one module may import from others. Each is looked up for each request.
+pub const LINKED_IMPORTS: usize = 1_000;
+/// Exports of one module that are remembered, so that others can import them. Toolchains emit hundreds at most, and
+/// what is known of an artefact stays in memory.
+pub const LINKED_EXPORTS: usize = 1_000;
 /// Tables a pool slot is meant to have; a guest with more takes several slots.
 pub const TABLES_PER_SLOT: u32 = 4;
 /// Tables of one guest: every memory with its four.

@@ -44,6 +44,7 @@ fn pool(config: &Config) -> PoolingAllocationConfig {
         .max_core_instances_per_component(defaults::CORE_INSTANCES)
         .max_memories_per_component(defaults::MEMORIES)
         .max_tables_per_component(defaults::TABLES)
+        .max_memories_per_module(defaults::MEMORIES)
         .max_tables_per_module(defaults::TABLES_PER_MODULE)
         .table_elements(defaults::TABLE_ELEMENTS)
         .max_memory_size(4 << 30)

@@ -3,7 +3,7 @@
 use std::{io, time::Duration};
 
 use headgate_types::Digest;
-use wasmtime::{Trap, WasmBacktrace};
+use wasmtime::{Module, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -45,8 +45,14 @@ pub enum CompileError {
     NotWasm,
     #[error("the artefact is not valid WebAssembly")]
     Invalid(#[source] Cause),
+    #[error("the artefact wants more than a guest can have")]
+    TooDemanding(#[source] Cause),
     #[error("nothing provides {}", list(.0))]
     MissingImports(Vec<MissingImport>),
+    #[error(
+        "the artefact imports {count} items from other modules, more than the {limit} that are linked"
+    )]
+    TooManyImports { count: usize, limit: usize },
     /// An interface is known, but not as the guest wants it.
     #[error("an interface does not match what the guest imports")]
     Incompatible(#[source] Cause),
@@ -187,7 +193,8 @@ pub struct Trapped {
     pub reason: TrapReason,
     /// One line for people.
     pub message: String,
-    /// Function names, innermost first, one per line; empty if there were no frames.
+    /// Function names, innermost first, one per line; empty if there were no frames. Those of a linked module are
+    /// followed by its name.
     pub backtrace: String,
 }
 
@@ -251,8 +258,13 @@ pub(crate) enum Failure {
 pub(crate) struct DeadlineReached;
 
 impl Failure {
-    /// Reads wasmtime's error. `refused` counts what the limiter denied, which explains most of what follows it.
-    pub(crate) fn of(error: &wasmtime::Error, refused: u32) -> Self {
+    /// Reads wasmtime's error. `refused` counts what the limiter denied, which explains most of what follows it;
+    /// `named` tells the name of a module that the guest is linked with.
+    pub(crate) fn of<'a>(
+        error: &wasmtime::Error,
+        refused: u32,
+        named: impl Fn(&Module) -> Option<&'a str>,
+    ) -> Self {
         if error.is::<DeadlineReached>() {
             return Self::Deadline;
         }
@@ -271,7 +283,12 @@ impl Failure {
             reason = TrapReason::MemoryLimit;
             message.push_str(", after it was refused more memory than its function may have");
         }
-        let backtrace = error.downcast_ref::<WasmBacktrace>().map(frames).unwrap_or_default();
+        let backtrace = error.downcast_ref::<WasmBacktrace>();
+        let innermost = backtrace.and_then(|backtrace| backtrace.frames().first());
+        if let Some(module) = innermost.and_then(|frame| named(frame.module())) {
+            message.push_str(&format!(", in `{module}`"));
+        }
+        let backtrace = backtrace.map(|backtrace| frames(backtrace, named)).unwrap_or_default();
         Self::Trap(Box::new(Trapped { reason, message, backtrace }))
     }
 
@@ -290,13 +307,16 @@ impl Failure {
     }
 }
 
-fn frames(backtrace: &WasmBacktrace) -> String {
+fn frames<'a>(backtrace: &WasmBacktrace, named: impl Fn(&Module) -> Option<&'a str>) -> String {
     let mut lines = String::new();
     for frame in backtrace.frames() {
         let symbol = frame.symbols().first().and_then(|symbol| symbol.name());
         match symbol.or_else(|| frame.func_name()) {
             Some(name) => lines.push_str(name),
             None => lines.push_str(&format!("function {}", frame.func_index())),
+        }
+        if let Some(module) = named(frame.module()) {
+            lines.push_str(&format!(" of {module}"));
         }
         lines.push('\n');
     }

@@ -11,7 +11,7 @@ use wasmtime::{Engine, component::Linker};
 
 use crate::{
     admission::{Gate, ProjectGate},
-    artefact::{self, Artefacts, Opened},
+    artefact::{self, Artefacts, Needs, Opened},
     compile::{self, Compiled},
     component,
     config::Config,
@@ -41,7 +41,9 @@ pub(crate) struct Shared {
     open: Cache<Digest, Arc<Opened>>,
     compilations: Semaphore,
     components: Linker<component::State>,
-    cores: wasmtime::Linker<core::State>,
+    /// Shared with opened modules that are linked with others: what those import is resolved as they are
+    /// instantiated.
+    cores: Arc<wasmtime::Linker<core::State>>,
     signatures: core::Signatures,
     _ticker: engine::Ticker,
 }
@@ -63,7 +65,7 @@ impl Executor {
         let busy = move || running.in_flight.get() > 0;
         let ticker =
             engine::Ticker::start(&engine, config.epoch_tick, busy).map_err(OpenError::Ticker)?;
-        let cores = core::linker(&engine).map_err(failed)?;
+        let cores = Arc::new(core::linker(&engine).map_err(failed)?);
         let config = Arc::new(config);
         let signatures = core::Signatures::of(&cores, &nobody(&config, log.clone()));
         Ok(Self(Arc::new(Shared {
@@ -143,6 +145,7 @@ fn nobody(config: &Arc<Config>, log: Arc<dyn GuestLog>) -> GuestContext {
         },
         id: String::new(),
         artefact: Digest::of(b""),
+        linked: Vec::new(),
         entry: Entry::Component,
         limits: FunctionLimits::default(),
         variables: Vec::new(),
@@ -189,7 +192,7 @@ impl Shared {
             let broken = |error: wasmtime::Error| LoadError::Broken(error.into());
             let opened = match self.natives.load(digest)? {
                 Native::Component(component) => Opened::Component {
-                    weight: artefact::weight(component.resources_required()),
+                    needs: component.resources_required().map_or(Needs::UNKNOWN, Needs::from),
                     pre: component::entry(&self.components, &component).map_err(broken)?,
                 },
                 Native::Core(module) => {
@@ -235,8 +238,13 @@ impl Shared {
         let took = start.elapsed();
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| CompileError::Native(error);
         self.natives.store(digest, &native).map_err(|error| failed(error.into()))?;
-        let native = self.natives.load(digest).map_err(|error| failed(error.into()))?;
-        match self.inspect(&native, true) {
+        let inspected = match self.natives.load(digest) {
+            Ok(native) => self.inspect(&native, true),
+            // This engine made it just now, so it is what the guest wants that is refused.
+            Err(LoadError::Refused(cause)) => Err(CompileError::TooDemanding(cause)),
+            Err(error) => Err(failed(error.into())),
+        };
+        match inspected {
             Ok(compiled) => Ok((compiled, Some(took))),
             Err(error) => {
                 self.natives.remove(digest).map_err(|error| failed(error.into()))?;

@@ -16,6 +16,7 @@ use crate::{
     error::{ArtefactError, InvokeError},
     executor::Shared,
     invocation::{HttpInvocation, Invocation},
+    link::LinkedModule,
     log::Output,
     metrics::Outcome,
     response::{ResponseBody, respond},
@@ -31,6 +32,9 @@ pub struct FunctionSpec {
     pub id: String,
     /// The wasm it runs.
     pub artefact: Digest,
+    /// The modules it is linked with: all that it imports from, and all that those import from, each after what
+    /// it imports from itself.
+    pub linked: Vec<LinkedModule>,
     pub entry: Entry,
     pub limits: FunctionLimits,
     /// Its environment.
@@ -118,7 +122,7 @@ impl Function {
         let deadline = Instant::now() + self.spec.limits.deadline;
         let mut flight = Flight::new(self.executor.metrics.clone());
         let admitted = self.admit(deadline, &mut flight).await;
-        let opened = admitted.inspect_err(|error| flight.ended(refusal(error)))?;
+        let modules = admitted.inspect_err(|error| flight.ended(refusal(error)))?;
         let context = GuestContext {
             config: self.executor.config.clone(),
             function: self.spec.clone(),
@@ -131,7 +135,7 @@ impl Function {
             metrics: self.executor.metrics.clone(),
             deadline,
         };
-        self.run(http, context, flight, opened).await
+        self.run(http, context, flight, modules).await
     }
 
     async fn run(
@@ -139,19 +143,20 @@ impl Function {
         http: HttpInvocation,
         context: GuestContext,
         mut flight: Flight,
-        opened: Arc<Opened>,
+        modules: core::Modules,
     ) -> Result<Response<ResponseBody>, InvokeError> {
         let method = http.request.method().clone();
         let engine = &self.executor.engine;
-        let started = match (&*opened, &self.spec.entry) {
+        let artefact = self.spec.artefact;
+        let started = match (&*modules.own, &self.spec.entry) {
             (Opened::Component { .. }, Entry::Component) => {
-                component::start(opened, engine, &context, http)
+                component::start(modules.own, engine, &context, http)
             }
             (Opened::Core(module), Entry::Core { export }) => match module.entry(export) {
-                Some(entry) => core::start(opened, entry, engine, &context, http),
-                None => Err(self.unusable(ArtefactError::NoExport(export.clone()))),
+                Some(entry) => core::start(modules, entry, engine, &context, http),
+                None => Err(unusable(artefact, ArtefactError::NoExport(export.clone()))),
             },
-            _ => Err(self.unusable(ArtefactError::Kind)),
+            _ => Err(unusable(artefact, ArtefactError::Kind)),
         };
         let (guest, head) = started.inspect_err(|error| flight.ended(refusal(error)))?;
         let running = Running::new(guest, &context, flight);
@@ -160,25 +165,23 @@ impl Function {
         respond(running, head, method, &config).await
     }
 
-    /// Waits for the function's slot, the artefact, the project's slots and the pool's, in that order.
+    /// Waits for the function's slot, the artefacts, the project's slots and the pool's, in that order.
     async fn admit(
         &self,
         deadline: Instant,
         flight: &mut Flight,
-    ) -> Result<Arc<Opened>, InvokeError> {
+    ) -> Result<core::Modules, InvokeError> {
         let metrics = &self.executor.metrics;
         let own = self.gate.enter(1, deadline, metrics).await.map_err(|why| self.refused(why))?;
-        let opened = match self.executor.opened(self.spec.artefact) {
-            Some(opened) => opened,
-            None => {
-                let opening = self.executor.open_artefact(self.spec.artefact);
-                tokio::time::timeout_at(deadline.into(), opening)
-                    .await
-                    .map_err(|_| self.refused(Refused::Deadline))?
-                    .map_err(|error| self.unusable(error))?
-            }
-        };
-        let weight = opened.weight();
+        let opened = self.open(self.spec.artefact, deadline).await?;
+        let mut needs = opened.needs();
+        let mut linked = Vec::with_capacity(self.spec.linked.len());
+        for module in &self.spec.linked {
+            let opened = self.open(module.artefact, deadline).await?;
+            needs = needs + opened.needs();
+            linked.push(opened);
+        }
+        let weight = needs.slots();
         let project = match &self.project {
             Some(ProjectGate(gate)) => {
                 let slots = gate.enter(weight, deadline, metrics).await;
@@ -189,7 +192,18 @@ impl Function {
         let pool = self.executor.pool.enter(weight, deadline, metrics);
         let pool = pool.await.map_err(|why| self.refused(why))?;
         flight.admitted((own, project, pool));
-        Ok(opened)
+        Ok(core::Modules { own: opened, linked: linked.into() })
+    }
+
+    async fn open(&self, artefact: Digest, deadline: Instant) -> Result<Arc<Opened>, InvokeError> {
+        if let Some(opened) = self.executor.opened(artefact) {
+            return Ok(opened);
+        }
+        let opening = self.executor.open_artefact(artefact);
+        tokio::time::timeout_at(deadline.into(), opening)
+            .await
+            .map_err(|_| self.refused(Refused::Deadline))?
+            .map_err(|error| unusable(artefact, error))
     }
 
     fn refused(&self, why: Refused) -> InvokeError {
@@ -200,10 +214,10 @@ impl Function {
             Refused::Deadline => InvokeError::Deadline { limit: self.spec.limits.deadline },
         }
     }
+}
 
-    fn unusable(&self, error: ArtefactError) -> InvokeError {
-        InvokeError::Artefact { digest: self.spec.artefact, error }
-    }
+fn unusable(digest: Digest, error: ArtefactError) -> InvokeError {
+    InvokeError::Artefact { digest, error }
 }
 
 /// How a request is counted for which no guest ran.

@@ -23,11 +23,25 @@
 //! WASI preview 1): the areas `event`, `http/event`, `self` and `crypto/rand` are served, every other function
 //! links and answers with an error number, and [`Compiled::unserved`] names those a guest imports.
 //!
+//! A core module may also import from others of its project, `libraries/x` or `functions/x`. Its
+//! [`FunctionSpec::linked`] lists them, and its instance is all of them, each instantiated once, in one store:
+//!
+//! ```text
+//!  deploy   Compiled::linkage ─► misfits, fit_together ─► a list, each after what it imports from
+//!  request  one store ─┬─ libraries/tax      memory, started
+//!                      ├─ libraries/price    memory, started, imports from libraries/tax
+//!                      └─ the function       memory, started, called with the event
+//! ```
+//!
+//! They share the event, the answer and the limits. Each has the memory it defines, and a host function acts on
+//! that of the module which calls it, so modules pass each other numbers rather than pointers.
+//!
 //! # Invariants
 //!
 //! 1. **A guest has no task.** Whoever polls the invocation or its body runs it; dropping either frees instance,
 //!    then slots, at once. A guest therefore never outlives its request, and nothing has to be cancelled.
-//! 2. **Nothing leaks from request to request.** Every instance is fresh; what is shared is immutable.
+//! 2. **Nothing leaks from request to request.** Every instance is fresh, those of linked modules too; what is
+//!    shared is immutable.
 //! 3. **No guest without limits**: memory, tables, stack, deadline, slots, output, head. The deadline covers
 //!    waiting, running and the whole body. A guest that computes yields its worker at each epoch.
 //! 4. **A part is never passed off as the whole.** A body ends with `None` only if its guest finished it and sent
@@ -59,6 +73,7 @@ mod executor;
 mod function;
 mod invocation;
 mod limits;
+mod link;
 mod log;
 mod metrics;
 mod native;
@@ -77,6 +92,7 @@ pub use error::{
 pub use executor::Executor;
 pub use function::{Entry, Function, FunctionLimits, FunctionSpec};
 pub use invocation::{HttpInvocation, Invocation};
+pub use link::{Bounds, Export, Import, Item, Linkage, LinkedModule, Misfit, TooLarge};
 pub use log::{GuestLine, GuestLog, GuestStream};
 pub use metrics::Metrics;
 pub use response::ResponseBody;

@@ -41,6 +41,9 @@ pub(crate) enum LoadError {
     Absent,
     #[error("the native artefact is not usable")]
     Broken(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The engine does not take it: another one made it, or it wants more than an instance can have.
+    #[error("the native artefact is refused")]
+    Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
 impl Natives {
@@ -78,7 +81,10 @@ impl Natives {
             }
             Ok(_) => {}
         }
-        self.map(&path).map_err(|error| LoadError::Broken(error.into()))
+        self.map(&path).map_err(|error| match error.root_cause().is::<io::Error>() {
+            true => LoadError::Broken(error.into()),
+            false => LoadError::Refused(error.into()),
+        })
     }
 
     pub(crate) fn contains(&self, digest: Digest) -> bool {

@@ -1,8 +1,8 @@
 //! Deploying: from a tree of files to an accepted revision.
 //!
 //! ```text
-//! Tree ──load──► Project ──ingest──► blobs + Manifest ──compile──► artefacts ──accept──► Publisher
-//!        └──────────────┴── diagnostics ──────────────────┘
+//! Tree ──load──► Project ──ingest──► blobs + Manifest ──compile, link──► artefacts ──accept──► Publisher
+//!        └──────────────┴── diagnostics ──────────────────────┘
 //! ```
 //!
 //! Nothing is served before the last step, and the last step takes a manifest whose blobs are all
@@ -11,6 +11,7 @@
 mod guest;
 mod ingest;
 pub(crate) mod limits;
+mod link;
 mod progress;
 mod under_way;
 
@@ -18,7 +19,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use headgate_executor::{CompileError, Compiled, Executor, FunctionLimits};
 use headgate_project::{
-    Diagnostic, Diagnostics, LoadOptions, Project, diagnostic::codes, tree::Tree,
+    ArtefactFile, Diagnostic, Diagnostics, LoadOptions, Place, Project, Source, diagnostic::codes,
+    tree::Tree,
 };
 use headgate_store::{BlobStore, RecordsError, StoreError};
 use headgate_types::{Digest, Revision};
@@ -32,6 +34,7 @@ pub(crate) use self::under_way::UnderWay;
 use self::{
     guest::{capped_limits, entry_point, guest_refused, unserved_imports},
     ingest::{Extent, Ingested, ingest},
+    link::{Artefacts, Modules},
     progress::Counter,
     under_way::Deploying,
 };
@@ -40,8 +43,8 @@ pub use crate::publisher::Accepted;
 use crate::{
     event::Stage,
     manifest::{
-        DomainEntry, EntryPoint, FORMAT, FunctionEntry, Manifest, SourceEntry, VERSION,
-        WebsiteEntry,
+        DomainEntry, EntryPoint, FORMAT, FunctionEntry, LinkedEntry, Manifest, SourceEntry,
+        VERSION, WebsiteEntry,
     },
     publisher::{PublishError, Publisher},
 };
@@ -200,19 +203,20 @@ impl Preparing<'_> {
         cache: &mut IngestCache,
     ) -> Result<(Option<Prepared>, Diagnostics), DeployError> {
         let loaded = self.load(candidate, turn, cache).await?;
-        let Loaded { project, mut diagnostics, ingested } = loaded;
-        ingested.diagnostics.into_iter().for_each(|diagnostic| diagnostics.push(diagnostic));
+        let Loaded { project, extent, mut diagnostics, mut ingested } = loaded;
+        for diagnostic in std::mem::take(&mut ingested.diagnostics) {
+            diagnostics.push(diagnostic);
+        }
         let Some(project) = project else { return Ok((None, diagnostics)) };
         for function in &project.functions {
             let capped = capped_limits(function, &self.limits);
             capped.into_iter().for_each(|warning| diagnostics.push(warning));
         }
-        let artefacts = &ingested.artefacts;
-        let functions = self.compile(&project, artefacts, cache, &mut diagnostics).await?;
+        let guests = self.compile(&project, &ingested, extent, cache, &mut diagnostics).await?;
         if diagnostics.has_errors() {
             return Ok((None, diagnostics));
         }
-        Ok((Some(Prepared { project, functions, sites: ingested.sites }), diagnostics))
+        Ok((Some(Prepared { project, guests, sites: ingested.sites }), diagnostics))
     }
 
     /// Reads the tree off the async threads. Whatever happens but a panic, the cache keeps what was known
@@ -239,49 +243,76 @@ impl Preparing<'_> {
                 Some(project) => ingest(&store, tree, project, extent, before, &progress),
                 None => (before, Ok(Ingested::default())),
             };
-            (cache, ingested.map(|ingested| Loaded { project, diagnostics, ingested }))
+            (cache, ingested.map(|ingested| Loaded { project, extent, diagnostics, ingested }))
         };
         let (after, loaded) = task::spawn_blocking(work).await?;
         *cache = after;
         loaded
     }
 
-    /// Compiles every artefact that is new and checks how each function wants to be called.
+    /// Compiles every artefact that is new, checks how each function wants to be called, and links.
     async fn compile(
         &self,
         project: &Project,
-        artefacts: &[Option<Digest>],
+        ingested: &Ingested,
+        extent: Extent,
         cache: &mut IngestCache,
         diagnostics: &mut Diagnostics,
-    ) -> Result<Vec<(Digest, EntryPoint)>, DeployError> {
-        let counter = Counter::new(Stage::Compiling, artefacts.len() as u64, self.progress);
-        let mut functions = Vec::with_capacity(artefacts.len());
+    ) -> Result<Vec<Guest>, DeployError> {
+        let (artefacts, libraries) = (&ingested.artefacts, &ingested.libraries);
+        let total = artefacts.len() + libraries.len();
+        let counter = Counter::new(Stage::Compiling, total as u64, self.progress);
         let mut used = HashMap::new();
-        for (function, artefact) in project.functions.iter().zip(artefacts) {
+        for (library, digest) in project.libraries.iter().zip(libraries) {
             counter.advance();
-            let Some(digest) = *artefact else { continue };
-            match self.compiled(digest, cache).await {
-                Ok(compiled) => {
-                    if let Some(warning) = unserved_imports(function, &compiled) {
-                        diagnostics.push(warning);
-                    }
-                    match entry_point(function, &compiled) {
-                        Ok(entry) => functions.push((digest, entry)),
-                        Err(diagnostic) => diagnostics.push(*diagnostic),
-                    }
-                    used.insert(digest, compiled);
-                }
-                Err(Uncompiled::Node(error)) => return Err(error),
-                Err(Uncompiled::Guest(error)) => {
-                    for diagnostic in guest_refused(function, &error) {
-                        diagnostics.push(diagnostic);
-                    }
-                }
+            if let (Some(file), Some(digest)) = (&library.artefact, digest) {
+                let found = self.found(file, &library.place, *digest, cache, &mut used);
+                found.await?.into_iter().for_each(|problem| diagnostics.push(problem));
             }
         }
+        let mut entries = Vec::with_capacity(artefacts.len());
+        for (function, digest) in project.functions.iter().zip(artefacts) {
+            counter.advance();
+            let Some(digest) = *digest else { continue };
+            if function.source == Source::Own {
+                let file = &function.artefact;
+                let found = self.found(file, &function.place, digest, cache, &mut used);
+                found.await?.into_iter().for_each(|problem| diagnostics.push(problem));
+            }
+            let Some(compiled) = used.get(&digest) else { continue };
+            match entry_point(function, compiled) {
+                Ok(entry) => entries.push((digest, entry)),
+                Err(diagnostic) => diagnostics.push(*diagnostic),
+            }
+        }
+        let known = Artefacts { functions: artefacts, libraries, compiled: &used };
+        let linked = Modules::of(project, &known).link(extent, diagnostics);
+        let guests = entries.into_iter().zip(linked);
+        let guests =
+            guests.map(|((artefact, entry), linked)| Guest { artefact, entry, linked }).collect();
         cache.compiled = used;
         counter.end();
-        Ok(functions)
+        Ok(guests)
+    }
+
+    /// Learns what an artefact is and wants, and what is to be said about that.
+    async fn found(
+        &self,
+        file: &ArtefactFile,
+        place: &Place,
+        digest: Digest,
+        cache: &mut IngestCache,
+        used: &mut HashMap<Digest, Compiled>,
+    ) -> Result<Vec<Diagnostic>, DeployError> {
+        match self.compiled(digest, cache).await {
+            Ok(compiled) => {
+                let warning = unserved_imports(file, place, &compiled);
+                used.insert(digest, compiled);
+                Ok(warning.into_iter().collect())
+            }
+            Err(Uncompiled::Node(error)) => Err(error),
+            Err(Uncompiled::Guest(error)) => Ok(guest_refused(file, place, &error)),
+        }
     }
 
     /// What is known of an artefact. One that was compiled before, and still is, is not even read.
@@ -313,6 +344,7 @@ impl Preparing<'_> {
 /// A tree that was read, and what its files became.
 struct Loaded {
     project: Option<Project>,
+    extent: Extent,
     diagnostics: Diagnostics,
     ingested: Ingested,
 }
@@ -339,13 +371,22 @@ fn too_many_domains(project: &Project) -> Option<Diagnostic> {
 #[derive(Debug)]
 struct Prepared {
     project: Project,
-    functions: Vec<(Digest, EntryPoint)>,
+    /// One for each function, in order.
+    guests: Vec<Guest>,
     sites: Vec<SiteTable>,
+}
+
+/// What a function runs.
+#[derive(Debug)]
+struct Guest {
+    artefact: Digest,
+    entry: EntryPoint,
+    linked: Vec<LinkedEntry>,
 }
 
 impl Prepared {
     fn manifest(&self, revision: Revision, sources: Vec<SourceEntry>) -> Manifest {
-        let functions = self.project.functions.iter().zip(&self.functions);
+        let functions = self.project.functions.iter().zip(&self.guests);
         let websites = self.project.websites.iter().zip(&self.sites);
         Manifest {
             format: FORMAT,
@@ -360,7 +401,7 @@ impl Prepared {
                 .map(|d| DomainEntry { name: d.name.to_string(), host: d.host.clone() })
                 .collect(),
             functions: functions
-                .map(|(f, (artefact, entry))| FunctionEntry {
+                .map(|(f, guest)| FunctionEntry {
                     application: f.application.as_deref().map(str::to_owned),
                     name: f.name.to_string(),
                     id: f.id.clone(),
@@ -368,8 +409,9 @@ impl Prepared {
                     hosts: f.hosts.clone(),
                     paths: f.paths.clone(),
                     methods: f.methods,
-                    artefact: *artefact,
-                    entry: entry.clone(),
+                    artefact: guest.artefact,
+                    linked: guest.linked.clone(),
+                    entry: guest.entry.clone(),
                     deadline: f.timeout,
                     memory: f.memory,
                     variables: f.variables.clone(),

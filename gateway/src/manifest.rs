@@ -70,11 +70,23 @@ pub struct FunctionEntry {
     pub paths: Vec<PathPattern>,
     pub methods: MethodSet,
     pub artefact: Digest,
+    /// The modules it is linked with, each after what it imports from; none in a manifest of a version that
+    /// linked none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub linked: Vec<LinkedEntry>,
     pub entry: EntryPoint,
     #[serde(with = "millis")]
     pub deadline: Duration,
     pub memory: ByteSize,
     pub variables: BTreeMap<String, String>,
+}
+
+/// A module that a function imports from, or that one of those does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkedEntry {
+    /// As it is imported: `libraries/words`.
+    pub module: String,
+    pub artefact: Digest,
 }
 
 /// How a guest is called, which also says what kind of guest it is.
@@ -118,9 +130,16 @@ impl Manifest {
 
     /// Every blob the revision needs; what a sweep must keep and what another node must fetch.
     pub fn blobs(&self) -> impl Iterator<Item = Digest> + '_ {
-        let artefacts = self.functions.iter().map(|function| function.artefact);
         let files = self.websites.iter().flat_map(|website| website.files.digests());
-        artefacts.chain(files)
+        self.artefacts().chain(files)
+    }
+
+    /// The WebAssembly its functions run, linked modules included. One may come more than once.
+    pub fn artefacts(&self) -> impl Iterator<Item = Digest> + '_ {
+        self.functions.iter().flat_map(|function| {
+            let linked = function.linked.iter().map(|linked| linked.artefact);
+            std::iter::once(function.artefact).chain(linked)
+        })
     }
 }
 
@@ -184,6 +203,10 @@ mod tests {
                 paths: vec!["/users/{id}".parse().unwrap()],
                 methods: MethodSet::GET_HEAD,
                 artefact: Digest::of(b"wasm"),
+                linked: vec![LinkedEntry {
+                    module: "libraries/words".to_owned(),
+                    artefact: Digest::of(b"words"),
+                }],
                 entry: EntryPoint::Core("hello".to_owned()),
                 deadline: Duration::from_millis(1500),
                 memory: ByteSize::from_mib(32),
@@ -199,14 +222,18 @@ mod tests {
         assert_eq!(decoded.encode(), manifest().encode());
         assert_eq!(decoded.sources, manifest().sources);
         assert_eq!(decoded.functions[0].deadline, Duration::from_millis(1500));
-        assert_eq!(decoded.blobs().collect::<Vec<_>>(), [Digest::of(b"wasm")]);
+        assert_eq!(decoded.functions[0].linked, manifest().functions[0].linked);
+        let blobs = [Digest::of(b"wasm"), Digest::of(b"words")];
+        assert_eq!(decoded.blobs().collect::<Vec<_>>(), blobs, "a sweep keeps these");
     }
 
     #[test]
-    fn a_manifest_that_does_not_name_its_sources_is_read() {
+    fn a_manifest_that_names_neither_sources_nor_linked_modules_is_read() {
         let mut older: Value = serde_json::from_slice(&manifest().encode()).unwrap();
         older.as_object_mut().unwrap().remove("sources");
-        assert!(Manifest::decode(older.to_string().as_bytes()).unwrap().sources.is_empty());
+        older["functions"][0].as_object_mut().unwrap().remove("linked");
+        let older = Manifest::decode(older.to_string().as_bytes()).unwrap();
+        assert!(older.sources.is_empty() && older.functions[0].linked.is_empty());
     }
 
     #[test]

@@ -206,9 +206,8 @@ impl Revisions {
         let (publisher, of) = (self.publisher().clone(), record.clone());
         let manifest = task::spawn_blocking(move || publisher.manifest(&of)).await?;
         let manifest = manifest.map_err(|error| cannot(record, error))?;
-        let artefacts = manifest.functions.iter().map(|function| function.artefact);
         let lost: HashSet<_> =
-            artefacts.filter(|artefact| !executor.has_native(*artefact)).collect();
+            manifest.artefacts().filter(|artefact| !executor.has_native(*artefact)).collect();
         for digest in lost {
             let store = self.shared.deployer.store.clone();
             let read = task::spawn_blocking(move || store.read(&digest)).await?;

@@ -6,7 +6,9 @@
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
-use headgate_executor::{Entry, Executor, Function, FunctionLimits, FunctionSpec, ProjectGate};
+use headgate_executor::{
+    Entry, Executor, Function, FunctionLimits, FunctionSpec, LinkedModule, ProjectGate,
+};
 use headgate_routing::{
     Found, PathPrefix, RequestPath, Route as Claim, RouteKind, RoutePath, RouteTable,
     RouteTableBuilder,
@@ -273,6 +275,14 @@ fn function_spec(
         project_id: manifest.project_id.clone(),
         commit: manifest.revision.commit.clone(),
         artefact: entry.artefact,
+        linked: entry
+            .linked
+            .iter()
+            .map(|linked| LinkedModule {
+                name: linked.module.as_str().into(),
+                artefact: linked.artefact,
+            })
+            .collect(),
         entry: match &entry.entry {
             EntryPoint::Component => Entry::Component,
             EntryPoint::Core(export) => Entry::Core { export: export.as_str().into() },

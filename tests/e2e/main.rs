@@ -10,6 +10,7 @@ mod dev_serves_the_shop;
 mod drain;
 mod going_back;
 mod hostile_guests_hurt_only_themselves;
+mod libraries_are_linked;
 mod limits_hold;
 mod new_makes_projects;
 mod run_follows_a_branch;

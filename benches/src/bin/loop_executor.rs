@@ -59,6 +59,7 @@ async fn function(natives: &Path, wasm: Bytes, export: Option<&str>) -> anyhow::
         },
         id: "bench".to_owned(),
         artefact: digest,
+        linked: Vec::new(),
         entry,
         limits: FunctionLimits { memory: ByteSize::from_mib(128), ..FunctionLimits::default() },
         variables: Vec::new(),

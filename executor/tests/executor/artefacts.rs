@@ -158,7 +158,7 @@ async fn missing_imports_of_a_core_module_are_named_at_once() {
     let wasm = wat(r#"(module
         (import "acme" "teleport" (func (param i32)))
         (import "acme" "beam" (func))
-        (import "functions/other" "help" (func))
+        (import "smartops/other" "help" (func))
         (import "taubyte/sdk" "eventHttpWrite" (func (param i32) (result i64)))
         (import "taubyte/sdk" "eventHttpFlush" (func (param i32) (result i32)))
         (import "env" "memory" (memory 1))
@@ -170,7 +170,7 @@ async fn missing_imports_of_a_core_module_are_named_at_once() {
         [
             "`acme` (teleport, beam)",
             "`env` (memory)",
-            "`functions/other` (help), which is known but not served yet",
+            "`smartops/other` (help), which is known but not served yet",
             "`taubyte/sdk` (eventHttpWrite) as (i32) -> i64, it is (i32, i32, i32, i32) -> i32",
         ]
     );
@@ -190,6 +190,21 @@ async fn only_webassembly_within_bounds_is_compiled() {
     let mut cut = guest("hello");
     cut.truncate(100);
     assert!(matches!(lab.compile(&cut).await.unwrap_err(), CompileError::Invalid(_)));
+}
+
+#[tokio::test]
+async fn what_no_instance_can_have_is_the_guests_fault_and_not_kept() {
+    let lab = Lab::new();
+    let memories = "(memory 0)".repeat(17);
+    for wants in [memories.as_str(), "(table 100001 funcref)"] {
+        let error = lab.compile(&wat(&format!("(module {wants})"))).await.unwrap_err();
+        assert!(matches!(error, CompileError::TooDemanding(_)), "{wants}: {error:?}");
+        let chain = Chain(&error).to_string();
+        assert!(chain.contains("exceeds"), "{chain}");
+        assert_eq!(lab.natives(), [] as [std::path::PathBuf; 0]);
+    }
+    let several = "(memory 0)".repeat(16);
+    lab.compile(&wat(&format!("(module {several})"))).await.unwrap();
 }
 
 #[tokio::test]

@@ -121,6 +121,7 @@ pub(crate) fn spec(artefact: Digest, entry: Entry) -> FunctionSpec {
         },
         id: "QmFunction".to_owned(),
         artefact,
+        linked: Vec::new(),
         entry,
         limits: FunctionLimits {
             memory: ByteSize::from_mib(64),

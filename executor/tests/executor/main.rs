@@ -9,4 +9,6 @@ mod core_guests;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod lab;
 mod limits;
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+mod linked;
 mod logs;

@@ -1,4 +1,4 @@
-//! Where a function's WebAssembly and a website's files are found in a tree.
+//! Where the WebAssembly of a function or library and a website's files are found in a tree.
 //!
 //! Only paths are looked at. What the bytes are is told when they are unpacked and compiled; a file
 //! that is too large, empty, or reached only through a link is explained here.
@@ -16,7 +16,7 @@ use crate::{
     unpack::{self, UnpackError},
 };
 
-/// A function's artefact as it lies in the tree.
+/// The artefact of a function or library as it lies in the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArtefactFile {
     pub path: Box<str>,
@@ -37,7 +37,7 @@ impl ArtefactFile {
     }
 }
 
-/// The names of a function or website that lead to its files.
+/// The names of a function, library or website that lead to its files.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Name<'a> {
     pub(crate) application: Option<&'a str>,
@@ -68,43 +68,52 @@ impl Name<'_> {
     }
 }
 
-/// The artefact of a function, or what to tell its author, without a place.
-pub(crate) fn of_function(
+/// The artefact of a function or library, or what to tell its author, without a place. `path` is the
+/// folder within its own that it says it is in; empty for none.
+pub(crate) fn of_guest(
     tree: &dyn Tree,
+    group: Group,
     name: Name<'_>,
+    path: &str,
 ) -> Result<ArtefactFile, Box<Diagnostic>> {
     let mut search = Search::new(tree);
-    for base in name.bases("functions") {
-        for candidate in [
-            format!("{base}.wasm"),
-            format!("{base}/main.wasm"),
-            format!("{base}/artifact.wasm"),
-            format!("{base}/artifact.zip"),
-            format!("{base}/{}.zwasm", name.name),
-            format!("{base}/out/main.wasm"),
-        ] {
-            if let Some(found) = search.file(candidate) {
-                return match found.size > MAX_ARTEFACT {
-                    true => Err(too_large(&found, MAX_ARTEFACT).into()),
-                    false => Ok(found),
-                };
-            }
+    let bases = name.bases(group.folder());
+    for candidate in bases.iter().flat_map(|base| candidates(base, name.name, path)) {
+        if let Some(found) = search.file(candidate) {
+            return match found.size > MAX_ARTEFACT {
+                true => Err(too_large(&found, MAX_ARTEFACT).into()),
+                false => Ok(found),
+            };
         }
     }
-    let bases = name.bases("functions");
     let hint = match bases.iter().find(|base| !tree.under(base).is_empty()) {
         Some(base) => format!(
             "`{base}/` holds no built guest: build it, and if this is a repository, commit the \
              result (`.gitignore` may leave it out)"
         ),
-        None => format!("put the function's WebAssembly at `{}.wasm`", bases[0]),
+        None => format!("put the {}'s WebAssembly at `{}.wasm`", group.noun(), bases[0]),
     };
-    let message = format!("the function `{}` has no WebAssembly file", name.name);
+    let message = format!("the {} `{}` has no WebAssembly file", group.noun(), name.name);
     let mut diagnostic = search.failed(Diagnostic::error(codes::ARTEFACT_NOT_FOUND, message));
     if let Some(code) = tree.repository_of(&bases[0]) {
         diagnostic = diagnostic.note(format!("code is also looked for in the repository {code}"));
     }
     Err(diagnostic.hint(hint).into())
+}
+
+/// Where a guest may be, in the order in which it is looked for.
+fn candidates(base: &str, name: &str, path: &str) -> Vec<String> {
+    let within = |folder: &str| {
+        let files = ["main.wasm", "artifact.wasm", "artifact.zip"];
+        let mut within: Vec<_> = files.iter().map(|file| format!("{folder}/{file}")).collect();
+        within.push(format!("{folder}/{name}.zwasm"));
+        within.push(format!("{folder}/out/main.wasm"));
+        within
+    };
+    let mut all = if path.is_empty() { Vec::new() } else { within(&format!("{base}/{path}")) };
+    all.push(format!("{base}.wasm"));
+    all.extend(within(base));
+    all
 }
 
 /// A site's root and what is to be said about it, or what to tell its author; without places.

@@ -25,9 +25,12 @@ use self::{
 };
 use crate::{
     LoadOptions,
+    artefact::ArtefactFile,
     diagnostic::{Diagnostic, Diagnostics, Place, codes, quoted},
     dotenv, identity,
-    model::{About, Application, Cloud, Group, IdleFunction, Project, Unserved as Idle},
+    model::{
+        About, Application, Cloud, Group, IdleFunction, Project, ResourceRef, Unserved as Idle,
+    },
     raw,
     schema::{At, Text, Written},
     tree::Tree,
@@ -53,6 +56,7 @@ pub(crate) fn compile(
         dotenv: if options.dotenv { dotenv::read(tree, report) } else { BTreeMap::new() },
         domains: Index::default(),
         libraries: Index::default(),
+        library_code: BTreeMap::new(),
         smartops: Index::default(),
         protocols: Index::default(),
         services_unread: false,
@@ -80,8 +84,9 @@ pub(crate) fn compile(
     project.applications = raw.applications.into_iter().map(|raw| c.application(raw)).collect();
     project.domains = c.domains(raw.domains);
     project.databases = raw.databases.into_iter().filter_map(|raw| c.database(raw)).collect();
-    project.functions = raw.functions.into_iter().filter_map(|raw| c.function(raw)).collect();
+    // Before the functions, which may be made from them.
     project.libraries = raw.libraries.into_iter().filter_map(|raw| c.library(raw)).collect();
+    project.functions = raw.functions.into_iter().filter_map(|raw| c.function(raw)).collect();
     project.messaging = raw.messaging.into_iter().filter_map(|raw| c.messaging(raw)).collect();
     project.services = raw.services.into_iter().filter_map(|raw| c.service(raw)).collect();
     project.smartops = raw.smartops.into_iter().filter_map(|raw| c.smartop(raw)).collect();
@@ -105,6 +110,8 @@ struct Compiler<'a> {
     /// `None` for a domain that was reported as wrong: a reference to it is not a second mistake.
     domains: Index<Option<HostPattern>>,
     libraries: Index<()>,
+    /// The code of each library that could be read, if it has some.
+    library_code: BTreeMap<ResourceRef, Option<ArtefactFile>>,
     smartops: Index<()>,
     /// The services, by protocol instead of name.
     protocols: Index<()>,

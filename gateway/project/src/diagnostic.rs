@@ -255,7 +255,7 @@ impl fmt::Debug for Diagnostics {
 }
 
 /// Something a user wrote, as it may stand in a message: in backticks, on one line, not too long.
-pub(crate) fn quoted(text: &str) -> String {
+pub fn quoted(text: &str) -> String {
     let mut quoted = String::from("`");
     for (n, c) in text.chars().enumerate() {
         match c {
@@ -275,7 +275,7 @@ pub(crate) fn quoted(text: &str) -> String {
 const MAX_QUOTED: usize = 60;
 
 /// `` `a`, `b` and `c` ``; of long lists only the beginning.
-pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.into_iter().collect();
     let shown: Vec<_> = names.iter().take(MAX_LISTED).map(|name| quoted(name)).collect();
     match (shown.as_slice(), names.len() - shown.len()) {
@@ -289,10 +289,7 @@ pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 const MAX_LISTED: usize = 12;
 
 /// The candidate a misspelt word was probably meant to be.
-pub(crate) fn closest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     let length = word.chars().count();
     if length > MAX_QUOTED {

@@ -67,7 +67,7 @@ fn every_code_of_this_crate_has_a_case() {
 }
 
 /// Covered by `limits.rs`, which makes files nobody wants in a repository, or given by the gateway.
-const ELSEWHERE: [&str; 9] = [
+const ELSEWHERE: [&str; 14] = [
     codes::FILE_TOO_LARGE,
     codes::UNREADABLE_PATH,
     codes::INVALID_ARTEFACT,
@@ -76,6 +76,11 @@ const ELSEWHERE: [&str; 9] = [
     codes::IMPORT_NOT_PROVIDED,
     codes::MISSING_CALL,
     codes::UNKNOWN_EXPORT,
+    codes::UNKNOWN_MODULE,
+    codes::NOT_LINKABLE,
+    codes::IMPORT_MISMATCH,
+    codes::MODULE_CYCLE,
+    codes::TOO_MANY_MODULES,
     codes::HOST_TAKEN,
 ];
 

@@ -161,6 +161,7 @@ fn what_has_no_backend_is_kept_as_it_was_meant() {
         ("messaging/news.yaml", "channel: {match: news}\nbridges: {websocket: {enable: true}}\n"),
         ("services/s.yaml", "protocol: /s/v1\n"),
         ("libraries/own.yaml", "source: {path: /}\n"),
+        ("libraries/own/main.wasm", "w"),
         (
             "applications/a/libraries/own.yaml",
             "source: {path: /src/lib/, branch: dev, github: {id: 5, fullname: acme/own}}\n",
@@ -188,6 +189,8 @@ fn what_has_no_backend_is_kept_as_it_was_meant() {
     let repository = own.repository.as_ref().unwrap();
     assert_eq!((&*repository.fullname, repository.branch.as_deref()), ("acme/own", Some("dev")));
     assert_eq!((repository.id.as_deref(), &top.repository), (Some("5"), &None));
+    let code = top.artefact.as_ref().map(|artefact| &*artefact.path);
+    assert_eq!((&own.artefact, code), (&None, Some("libraries/own/main.wasm")));
     let library = |application: Option<&str>| {
         let application = application.map(Into::into);
         Source::Library(ResourceRef { application, name: "own".into() })
@@ -202,7 +205,7 @@ fn what_has_no_backend_is_kept_as_it_was_meant() {
     let channel = "5".into();
     assert_eq!(project.idle_functions[1].trigger, Trigger::Pubsub { channel, local: true });
     let unserved = project.unserved.iter().map(|it| (it.group, &*it.name));
-    assert_eq!(unserved.count(), files.len());
+    assert_eq!(unserved.count(), files.len() - 3, "all but the libraries");
 }
 
 #[test]

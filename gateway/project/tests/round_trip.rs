@@ -95,6 +95,7 @@ fn made_up(resources: Vec<Dice>) -> Files {
         ),
         file("domains/main.yaml", json!({"id": "QmD", "fqdn": "Main.Example.com"})),
         file("libraries/lib.yaml", json!({"id": "QmL"})),
+        ("libraries/lib.wasm".to_owned(), "x".to_owned()),
         file("services/s.yaml", json!({"id": "QmS", "protocol": "/s/v1"})),
         file("smartops/gpu.yaml", json!({"id": "QmG", "source": "."})),
     ];
@@ -123,7 +124,9 @@ fn made_up(resources: Vec<Dice>) -> Files {
         let Value::Object(more) = more else { panic!("{more}") };
         keys.extend(more);
         files.push(file(&format!("{folder}{group}/r{n}.yaml"), keys.into()));
-        files.push((format!("{folder}functions/r{n}.wasm"), "x".to_owned()));
+        for group in ["functions", "libraries"] {
+            files.push((format!("{folder}{group}/r{n}.wasm"), "x".to_owned()));
+        }
         files.push((format!("{folder}websites/r{n}/index.html"), "<p>".to_owned()));
     }
     files
@@ -389,7 +392,10 @@ fn print(project: &Project) -> Files {
             }),
         );
     }
-    files.extend(project.functions.iter().map(|it| (it.artefact.path.to_string(), "x".to_owned())));
+    let own = project.functions.iter().filter(|it| it.source == Source::Own);
+    let libraries = project.libraries.iter().filter_map(|it| it.artefact.as_ref());
+    let artefacts = own.map(|it| &it.artefact).chain(libraries);
+    files.extend(artefacts.map(|artefact| (artefact.path.to_string(), "x".to_owned())));
     for website in &project.websites {
         let SiteRoot::Folder { dir } = &website.root else { panic!("{website:?}") };
         files.push((format!("{dir}/index.html"), "<p>".to_owned()));

@@ -1,7 +1,7 @@
 //! What the executor says of an artefact, as diagnostics at the function that names it.
 
 use headgate_executor::{CompileError, Compiled, FunctionLimits, GuestKind, MissingImport};
-use headgate_project::{Diagnostic, Function, diagnostic::codes};
+use headgate_project::{ArtefactFile, Diagnostic, Function, Place, diagnostic::codes};
 
 use super::ingest::of_repository;
 use crate::manifest::EntryPoint;
@@ -21,7 +21,7 @@ pub(super) fn entry_point(
             let diagnostic = Diagnostic::error(codes::UNKNOWN_EXPORT, text)
                 .at(function.call_place.clone())
                 .hint(exports(&compiled.entries));
-            Err(Box::new(of_code(diagnostic, function)))
+            Err(Box::new(of_code(diagnostic, &function.artefact)))
         }
         (GuestKind::Core, None) => {
             let text = format!(
@@ -34,13 +34,13 @@ pub(super) fn entry_point(
                     "a core module is called by the name of one of its exports; a component is not",
                 )
                 .hint(exports(&compiled.entries));
-            Err(Box::new(of_code(diagnostic, function)))
+            Err(Box::new(of_code(diagnostic, &function.artefact)))
         }
     }
 }
 
-fn of_code(diagnostic: Diagnostic, Function { artefact, .. }: &Function) -> Diagnostic {
-    of_repository(diagnostic, &artefact.path, artefact.repository.as_deref())
+fn of_code(diagnostic: Diagnostic, file: &ArtefactFile) -> Diagnostic {
+    of_repository(diagnostic, &file.path, file.repository.as_deref())
 }
 
 fn exports(entries: &[String]) -> String {
@@ -52,16 +52,21 @@ fn exports(entries: &[String]) -> String {
 
 /// A warning if the guest imports functions that answer an error in this version. Whether it ever calls
 /// them, its imports do not tell.
-pub(super) fn unserved_imports(function: &Function, compiled: &Compiled) -> Option<Diagnostic> {
+pub(super) fn unserved_imports(
+    file: &ArtefactFile,
+    place: &Place,
+    compiled: &Compiled,
+) -> Option<Diagnostic> {
     if compiled.unserved.is_empty() {
         return None;
     }
-    let text = format!("{} imports what is not served yet", function.artefact.path);
-    let warning = Diagnostic::warning(codes::NOT_SERVED_YET, text).at(function.place.clone()).note(
-        format!("these answer an error when they are called: {}", compiled.unserved.join(", ")),
-    );
-    let hint = "the function is served; what it does without them is its own business";
-    Some(of_code(warning.hint(hint), function))
+    let text = format!("{} imports what is not served yet", file.path);
+    let warning = Diagnostic::warning(codes::NOT_SERVED_YET, text).at(place.clone()).note(format!(
+        "these answer an error when they are called: {}",
+        compiled.unserved.join(", ")
+    ));
+    let hint = "it is served; what it does without them is its own business";
+    Some(of_code(warning.hint(hint), file))
 }
 
 /// A warning for each limit of which the function wants more than this node gives.
@@ -88,8 +93,12 @@ pub(super) fn capped_limits(function: &Function, limits: &FunctionLimits) -> Vec
 }
 
 /// Why an artefact cannot run here; one diagnostic for each thing that is wrong with it.
-pub(super) fn guest_refused(function: &Function, error: &CompileError) -> Vec<Diagnostic> {
-    let path = &function.artefact.path;
+pub(super) fn guest_refused(
+    file: &ArtefactFile,
+    place: &Place,
+    error: &CompileError,
+) -> Vec<Diagnostic> {
+    let path = &file.path;
     let diagnostics = match error {
         CompileError::MissingImports(missing) => {
             missing.iter().map(|import| missing_import(path, import)).collect()
@@ -102,7 +111,7 @@ pub(super) fn guest_refused(function: &Function, error: &CompileError) -> Vec<Di
             )]
         }
     };
-    let placed = |diagnostic: Diagnostic| of_code(diagnostic.at(function.place.clone()), function);
+    let placed = |diagnostic: Diagnostic| of_code(diagnostic.at(place.clone()), file);
     diagnostics.into_iter().map(placed).collect()
 }
 

@@ -8,7 +8,7 @@ mod files;
 
 use bytes::Bytes;
 use headgate_project::{
-    ArtefactFile, Diagnostic, Function, Place, Project, SiteRoot, Website,
+    ArtefactFile, Diagnostic, Place, Project, SiteRoot, Source, Website,
     defaults::{MAX_ARTEFACT, MAX_SITE_ARCHIVE, MAX_WASM},
     diagnostic::codes,
     tree::{Entry, EntryKind, ReadError, Tree},
@@ -28,6 +28,8 @@ use crate::event::Stage;
 pub(super) struct Ingested {
     /// One for each function, in order; `None` where a diagnostic says why.
     pub(super) artefacts: Vec<Option<Digest>>,
+    /// One for each library, in order; `None` also where there is no artefact.
+    pub(super) libraries: Vec<Option<Digest>>,
     /// One for each website, in order.
     pub(super) sites: Vec<SiteTable>,
     pub(super) diagnostics: Vec<Diagnostic>,
@@ -101,13 +103,13 @@ pub(super) enum Extent {
     Guests,
 }
 
-/// Functions, and the files of all sites; an archive counts as one.
+/// Functions and libraries, and the files of all sites; an archive counts as one.
 fn items(tree: &dyn Tree, project: &Project) -> u64 {
     let sites = project.websites.iter().map(|website| match &website.root {
         SiteRoot::Folder { dir } => tree.under(dir).len(),
         SiteRoot::Archive { .. } => 1,
     });
-    (project.functions.len() + sites.sum::<usize>()) as u64
+    (project.functions.len() + project.libraries.len() + sites.sum::<usize>()) as u64
 }
 
 struct Ingest<'a> {
@@ -121,8 +123,22 @@ struct Ingest<'a> {
 
 impl Ingest<'_> {
     fn project(&mut self, project: &Project, extent: Extent) -> Result<(), DeployError> {
+        for library in &project.libraries {
+            let artefact = match &library.artefact {
+                Some(file) => self.artefact(file, &library.place)?,
+                None => None,
+            };
+            self.done.libraries.push(artefact);
+            self.counter.advance();
+        }
         for function in &project.functions {
-            let artefact = self.artefact(function)?;
+            let artefact = match function.source {
+                Source::Own => self.artefact(&function.artefact, &function.place)?,
+                // What is wrong with it was told once.
+                Source::Library(_) => {
+                    self.cache.artefacts.get(&function.artefact.fingerprint).copied()
+                }
+            };
             self.done.artefacts.push(artefact);
             self.counter.advance();
         }
@@ -139,14 +155,16 @@ impl Ingest<'_> {
         Ok(())
     }
 
-    fn artefact(&mut self, function: &Function) -> Result<Option<Digest>, DeployError> {
-        let file = &function.artefact;
+    fn artefact(
+        &mut self,
+        file: &ArtefactFile,
+        place: &Place,
+    ) -> Result<Option<Digest>, DeployError> {
         let fingerprint = file.fingerprint;
         if let Some(digest) = self.before.artefacts.get(&fingerprint).copied() {
             self.cache.artefacts.insert(fingerprint, digest);
             return Ok(Some(digest));
         }
-        let place = &function.place;
         let Some(bytes) = self.read(&file.path, MAX_ARTEFACT, place)? else { return Ok(None) };
         match ArtefactFile::unpack(bytes, MAX_WASM) {
             Ok(wasm) => {

@@ -123,6 +123,7 @@ fn is_same_function(before: &FunctionEntry, after: &FunctionEntry) -> bool {
         paths,
         methods,
         artefact,
+        linked,
         entry,
         deadline,
         memory,
@@ -133,6 +134,7 @@ fn is_same_function(before: &FunctionEntry, after: &FunctionEntry) -> bool {
         && *paths == after.paths
         && *methods == after.methods
         && *artefact == after.artefact
+        && *linked == after.linked
         && *entry == after.entry
         && *deadline == after.deadline
         && *memory == after.memory
@@ -167,6 +169,7 @@ mod tests {
             paths: vec!["/".parse().unwrap()],
             methods: MethodSet::GET_HEAD,
             artefact: Digest::of(wasm),
+            linked: Vec::new(),
             entry: EntryPoint::Component,
             deadline: Duration::from_secs(1),
             memory: ByteSize::from_mib(1),

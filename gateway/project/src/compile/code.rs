@@ -4,9 +4,9 @@
 use super::Compiler;
 use crate::{
     artefact,
-    diagnostic::{Diagnostic, Place, codes, listed},
+    diagnostic::{Diagnostic, Place, codes, listed, quoted},
     model::Group,
-    schema::Text,
+    schema::{At, Text},
 };
 
 /// What was found of the project's code so far.
@@ -24,11 +24,26 @@ struct Missing {
 }
 
 impl Compiler<'_> {
+    /// Whether a website or library has no files because nobody brought its repository.
+    pub(super) fn is_unmapped(
+        &self,
+        error: &Diagnostic,
+        group: Group,
+        names: artefact::Name<'_>,
+    ) -> bool {
+        let bases = names.bases(group.folder());
+        let mounted = bases.iter().any(|base| self.tree.repository_of(base).is_some());
+        matches!(error.code, codes::SITE_NOT_FOUND | codes::ARTEFACT_NOT_FOUND)
+            && !mounted
+            && !names.has_files(self.tree, group)
+    }
+
     pub(super) fn code_found(&mut self) {
         self.code.here = true;
     }
 
-    /// The code of a function or website could not be used. Whether that is an error is told in the end.
+    /// The code of a function, library or website could not be used. Whether that is an error is told
+    /// in the end.
     pub(super) fn code_missing(
         &mut self,
         group: Group,
@@ -63,7 +78,11 @@ impl Compiler<'_> {
         let mut warning =
             Diagnostic::warning(codes::CODE_ELSEWHERE, "this project's code is not here")
                 .at(Place::file("config.yaml"));
-        for (group, what) in [(Group::Functions, "WebAssembly"), (Group::Websites, "files")] {
+        for (group, what) in [
+            (Group::Functions, "WebAssembly"),
+            (Group::Libraries, "WebAssembly"),
+            (Group::Websites, "files"),
+        ] {
             let names = names(group);
             if !names.is_empty() {
                 let group = group.folder();
@@ -82,4 +101,28 @@ impl Compiler<'_> {
                 ),
         );
     }
+}
+
+/// The same, said of a website or library whose files its YAML places into a repository nobody told us
+/// of.
+pub(super) fn unmapped(
+    not_found: Diagnostic,
+    group: Group,
+    names: artefact::Name<'_>,
+    At { value, place }: At<Text>,
+) -> Diagnostic {
+    let repository = quoted(&value);
+    let noun = group.noun();
+    let message = format!(
+        "the {noun} `{}` is in the repository {repository}, and nothing says where that is",
+        names.name
+    );
+    let base = names.bases(group.folder()).swap_remove(0);
+    let plain = repository.trim_matches('`');
+    let what = if group == Group::Websites { "site" } else { noun };
+    let hint = format!(
+        "add `repositories: {{{plain}: URL}}` to this project in `node.yaml`, or put the {what} into \
+         `{base}/`"
+    );
+    Diagnostic { code: codes::UNMAPPED_REPOSITORY, message, ..not_found }.at(place).hint(hint)
 }

@@ -8,7 +8,7 @@ use crate::{
     defaults::MAX_VARIABLE,
     diagnostic::{Diagnostic, Place, codes, quoted},
     dotenv::is_variable_name,
-    model::{Function, Group, IdleFunction, Source, Trigger},
+    model::{Function, Group, IdleFunction, ResourceRef, Source, Trigger},
     raw,
     schema::{At, Text, Written},
 };
@@ -41,6 +41,10 @@ impl Compiler<'_> {
         let execution = self.execution(body.execution, Group::Functions);
         let artefact = match &source {
             Some(Source::Own) if http => self.own_code(application.as_ref(), &name, &place),
+            Some(Source::Library(library)) if http => {
+                let names = artefact::Name { application: application.as_deref(), name: &name };
+                self.library_code(library, names, &source_place)
+            }
             _ => None,
         };
         let (trigger, source, execution) = (trigger?, source?, execution?);
@@ -66,13 +70,10 @@ impl Compiler<'_> {
                 place,
             });
         }
-        let unserved = (Group::Functions, &application, &name, &place);
         if !http {
+            let unserved = (Group::Functions, &application, &name, &place);
             let message = format!("functions with a `{kind}` trigger are not called yet");
             self.not_served(unserved, kind_place.clone(), &message);
-        } else if source != Source::Own {
-            let message = "functions from a library are not called yet";
-            self.not_served(unserved, source_place, message);
         }
         self.idle_functions.push(IdleFunction {
             application,
@@ -98,7 +99,7 @@ impl Compiler<'_> {
         place: &Place,
     ) -> Option<artefact::ArtefactFile> {
         let names = artefact::Name { application: application.map(|name| &**name), name };
-        match artefact::of_function(self.tree, names) {
+        match artefact::of_guest(self.tree, Group::Functions, names, "") {
             Ok(artefact) => {
                 self.code_found();
                 Some(artefact)
@@ -106,6 +107,34 @@ impl Compiler<'_> {
             Err(error) => {
                 let at = error.place.clone().unwrap_or_else(|| place.clone());
                 self.code_missing(Group::Functions, names, error.at(at));
+                None
+            }
+        }
+    }
+
+    /// The code of a library that a function names as its source.
+    fn library_code(
+        &mut self,
+        library: &ResourceRef,
+        function: artefact::Name<'_>,
+        source: &Place,
+    ) -> Option<artefact::ArtefactFile> {
+        match self.library_code.get(library)? {
+            Some(artefact) => Some(artefact.clone()),
+            None => {
+                let message = format!(
+                    "the function `{}` is the library `{}`, which has no WebAssembly file",
+                    function.name, library.name
+                );
+                let error = Diagnostic::error(codes::ARTEFACT_NOT_FOUND, message);
+                let place = artefact::Name {
+                    application: library.application.as_deref(),
+                    name: &library.name,
+                };
+                let base = place.bases(Group::Libraries.folder()).swap_remove(0);
+                let hint = format!("put the library's WebAssembly at `{base}.wasm`");
+                let error = error.at(source.clone()).hint(hint);
+                self.code_missing(Group::Functions, function, error);
                 None
             }
         }

@@ -2,10 +2,14 @@
 
 use headgate_types::ByteSize;
 
-use super::{Compiler, Unserved};
+use super::{Compiler, Unserved, code::unmapped};
 use crate::{
-    diagnostic::{Diagnostic, Place, codes, quoted},
-    model::{Database, Group, Library, Matcher, Messaging, Service, Smartop, Storage, StorageKind},
+    artefact,
+    diagnostic::{Diagnostic, Place, Severity, codes, quoted},
+    model::{
+        Database, Group, Library, Matcher, Messaging, ResourceRef, Service, Smartop, Storage,
+        StorageKind,
+    },
     raw,
     schema::{At, Text, Written},
 };
@@ -99,8 +103,9 @@ impl Compiler<'_> {
     pub(super) fn library(&mut self, raw: raw::Resource<raw::Library>) -> Option<Library> {
         let (id, about) = self.identify(Group::Libraries, &raw);
         let raw::Resource { application, name, place, body, .. } = raw;
-        self.check_branch(&body.repository.branch);
+        let followed = self.check_branch(&body.repository.branch);
         let given = body.repository.given;
+        let fullname = body.repository.fullname.clone().value();
         let repository = self.repository(body.repository);
         let path = match body.path {
             Written::Absent | Written::Blank(_) => Some("".into()),
@@ -111,8 +116,43 @@ impl Compiler<'_> {
             return None;
         }
         let path = path?;
-        self.idle((Group::Libraries, &application, &name, &place));
-        Some(Library { application, name, id, about, path, repository, place })
+        let names = artefact::Name { application: application.as_deref(), name: &name };
+        let artefact = match artefact::of_guest(self.tree, Group::Libraries, names, &path) {
+            Ok(artefact) => {
+                self.code_found();
+                Some(artefact)
+            }
+            // Nobody could fetch it, which was said.
+            Err(error) if error.code == codes::ARTEFACT_NOT_FOUND && !followed => None,
+            Err(error) => {
+                self.library_without_code(*error, names, fullname, &place);
+                None
+            }
+        };
+        let known = ResourceRef { application: application.clone(), name: name.clone() };
+        self.library_code.insert(known, artefact.clone());
+        Some(Library { application, name, id, about, path, repository, artefact, place })
+    }
+
+    /// A warning, as nothing may need it; whatever does has an error of its own.
+    fn library_without_code(
+        &mut self,
+        error: Diagnostic,
+        names: artefact::Name<'_>,
+        fullname: Option<At<Text>>,
+        place: &Place,
+    ) {
+        let mut error = match fullname {
+            Some(fullname) if self.is_unmapped(&error, Group::Libraries, names) => {
+                unmapped(error, Group::Libraries, names, fullname)
+            }
+            _ => error,
+        };
+        if error.code != codes::FILE_TOO_LARGE {
+            error.severity = Severity::Warning;
+        }
+        let at = error.place.clone().unwrap_or_else(|| place.clone());
+        self.code_missing(Group::Libraries, names, error.at(at));
     }
 
     /// A folder of a repository, without slashes at its ends.

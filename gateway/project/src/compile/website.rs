@@ -2,7 +2,7 @@
 
 use headgate_types::PathPattern;
 
-use super::Compiler;
+use super::{Compiler, code::unmapped};
 use crate::{
     artefact,
     diagnostic::{Diagnostic, codes, quoted},
@@ -41,8 +41,8 @@ impl Compiler<'_> {
             Err(error) if error.code == codes::SITE_NOT_FOUND && !followed => return None,
             Err(error) => {
                 let error = match fullname {
-                    Some(fullname) if self.is_unmapped(&error, names) => {
-                        unmapped(*error, names, fullname)
+                    Some(fullname) if self.is_unmapped(&error, Group::Websites, names) => {
+                        unmapped(*error, Group::Websites, names, fullname)
                     }
                     _ => *error,
                 };
@@ -64,13 +64,6 @@ impl Compiler<'_> {
             root,
             place,
         })
-    }
-
-    /// Whether a site has no files because nobody brought its repository.
-    fn is_unmapped(&self, error: &Diagnostic, names: artefact::Name<'_>) -> bool {
-        let bases = names.bases(Group::Websites.folder());
-        let mounted = bases.iter().any(|base| self.tree.repository_of(base).is_some());
-        error.code == codes::SITE_NOT_FOUND && !mounted
     }
 
     /// `/docs` for `/docs` and `/docs/`.
@@ -95,23 +88,4 @@ impl Compiler<'_> {
             .push(Diagnostic::error(codes::INVALID_PATH, message).at(place.clone()).hint(hint));
         None
     }
-}
-
-/// The same, said of a site whose files its YAML places into a repository nobody told us of.
-fn unmapped(
-    not_found: Diagnostic,
-    names: artefact::Name<'_>,
-    At { value, place }: At<Text>,
-) -> Diagnostic {
-    let repository = quoted(&value);
-    let message = format!(
-        "the website `{}` is in the repository {repository}, and nothing says where that is",
-        names.name
-    );
-    let base = names.bases(Group::Websites.folder()).swap_remove(0);
-    let plain = repository.trim_matches('`');
-    let hint = format!(
-        "add `repositories: {{{plain}: URL}}` to this project in `node.yaml`, or put the site into `{base}/`"
-    );
-    Diagnostic { code: codes::UNMAPPED_REPOSITORY, message, ..not_found }.at(place).hint(hint)
 }

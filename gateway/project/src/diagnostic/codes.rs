@@ -155,8 +155,8 @@ codes! {
         "This part of the project is read and checked, but this version of Headgate has nothing that \
          would run it. The rest of the project is served, and the file may stay as it is.";
     ARTEFACT_NOT_FOUND = "artefact-not-found":
-        "A function is a WebAssembly file, and none was found at any of the places where it may be. \
-         Headgate runs what was built and does not build: build the function, and see that the file \
+        "A function or library is a WebAssembly file, and none was found at any of the places where it \
+         may be. Headgate runs what was built and does not build: build the function, and see that the file \
          is part of the revision. In repositories `.gitignore` often leaves it out. Links and \
          submodules are not followed.";
     CODE_ELSEWHERE = "code-elsewhere":
@@ -167,8 +167,8 @@ codes! {
     SITE_NOT_FOUND = "site-not-found":
         "A website is a folder or `build.zip` named as its YAML file is, and neither was found.";
     UNMAPPED_REPOSITORY = "unmapped-repository":
-        "A website's `source.github.fullname` names a repository of its own, and the project has no files \
-         for it. A node finds that repository by `repositories` in `node.yaml`, which maps such names to \
+        "A website's or library's `source.github.fullname` names a repository of its own, and the project \
+         has no files for it. A node finds that repository by `repositories` in `node.yaml`, which maps such names to \
          URLs: `repositories: {acme/site: https://github.com/acme/site.git}` under the project. A folder \
          or `build.zip` beside the website's YAML does as well.";
     SITE_NOT_BUILT = "site-not-built":
@@ -198,6 +198,23 @@ codes! {
          call. Components do not need it.";
     UNKNOWN_EXPORT = "unknown-export":
         "`execution.call` names a function that the module does not export.";
+    UNKNOWN_MODULE = "unknown-module":
+        "A core module imports from another one by name, `libraries/x` or `functions/x`, and the project \
+         has none of that name. A name is looked up in the application of the function that runs, then \
+         at the top of the project.";
+    NOT_LINKABLE = "not-linkable":
+        "A core module imports from one that cannot be linked with it: a component, whose functions \
+         other modules cannot call directly, or a function that nothing here calls yet, whose code is \
+         not read.";
+    IMPORT_MISMATCH = "import-mismatch":
+        "A core module imports something from another one that is not exported there, or is of another \
+         type. Both have to agree on parameters and results, and on the size of a memory or table.";
+    MODULE_CYCLE = "module-cycle":
+        "Modules import from each other in a circle. A module must be complete before another one can \
+         import from it, so none of the circle could be the first.";
+    TOO_MANY_MODULES = "too-many-modules":
+        "A function and all modules it imports from are instantiated together for each request. There \
+         are at most 16 of them, with 16 memories and 64 tables.";
     HOST_TAKEN = "host-taken":
         "Another project on this node already answers under this host, or under a pattern that \
          overlaps with it: `*.example.com` is every name directly below `example.com`. The first \

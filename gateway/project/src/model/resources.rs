@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use headgate_types::{ByteSize, HostPattern, MethodSet, PathPattern};
 
 use super::{About, Repository, Source};
-use crate::diagnostic::Place;
+use crate::{artefact::ArtefactFile, diagnostic::Place};
 
 /// A key-value database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Library {
     pub path: Box<str>,
     /// `None` for a library whose code is not in a repository of its own.
     pub repository: Option<Repository>,
+    /// `None` if there is none; then nothing that is served needs it.
+    pub artefact: Option<ArtefactFile>,
     pub place: Place,
 }
 
