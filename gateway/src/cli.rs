@@ -106,7 +106,7 @@ impl Arguments {
 const TOUR: &str = "\
 Examples:
   headgate new shop            make a project in ./shop, from a template you choose
-  headgate dev shop            serve the project in ./shop, with live reload
+  headgate dev shop            serve the project in ./shop; a saved change is live at once
   headgate check shop          every problem of it, with line and hint
   headgate run                 the appliance, from /etc/headgate/node.yaml
   headgate logs -f             what its functions print
@@ -119,7 +119,7 @@ enum Command {
     /// Make a project that serves at once
     #[command(after_help = NEW_HELP)]
     New(NewArguments),
-    /// Serve a project on this machine, with live reload and HTTPS
+    /// Serve a project on this machine: saved changes are live at once, HTTPS included
     #[command(after_help = DEV_HELP, args_conflicts_with_subcommands = true)]
     Dev(DevArguments),
     /// Run the appliance: follow repositories and serve them
@@ -226,10 +226,11 @@ Examples:
 
 const DEV_HELP: &str = "\
 Serves http://localhost:8080 and https://localhost:8443, the hosts of the project as
-<name>.localhost, and any `Host:` it names. A saved change is live at once; a broken one is
-shown here and on an error page while the last good state goes on being served. Certificates
-come from an authority made once for this user, in $XDG_DATA_HOME/headgate/ca (else
-~/.local/share); state is kept in $XDG_STATE_HOME/headgate/dev (else ~/.local/state).
+<name>.localhost, and any `Host:` it names. A saved change is live at the next request; a broken
+one is shown here while the last good state goes on being served, and on an error page where there
+is none. Certificates come from an authority made once for this user, in
+$XDG_DATA_HOME/headgate/ca (else ~/.local/share); state is kept in $XDG_STATE_HOME/headgate/dev
+(else ~/.local/state).
 
 Examples:
   headgate dev                            the project in this folder

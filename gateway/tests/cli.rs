@@ -236,9 +236,13 @@ fn new_makes_a_repository_when_asked_and_commits_under_the_users_name_alone() {
 
     fs::write(home.path().join(".gitconfig"), "[user]\nname = Ada\nemail = ada@example.com\n")
         .unwrap();
-    let made = make(&["new", "b", "--template", "rust", "--git", "--output", "json"]).json();
+    // As in a hook of another repository, which must not get the commit.
+    let mut command =
+        home.command(&["new", "b", "--template", "rust", "--git", "--output", "json"]);
+    command.env("PATH", &path).env("GIT_DIR", home.path().join("a/.git"));
+    let made = finish(command.spawn().unwrap()).json();
     let log = Command::new("git")
-        .args(["log", "--format=%H %an", "--name-only"])
+        .args(["log", "main", "--format=%H %an", "--name-only"])
         .current_dir(home.path().join("b"))
         .output()
         .unwrap();

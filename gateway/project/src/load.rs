@@ -78,7 +78,32 @@ fn project(tree: &dyn Tree, options: &LoadOptions, report: &mut Diagnostics) -> 
         );
     }
     let raw = read(tree, layout, report);
-    Some(compile::compile(raw, tree, options, report))
+    let project = compile::compile(raw, tree, options, report);
+    if let Some(error) = nothing_left(&project, report) {
+        report.push(error);
+    }
+    Some(project)
+}
+
+/// A project that would take its site down because a folder or a file of it is called a little wrong.
+fn nothing_left(project: &Project, report: &Diagnostics) -> Option<Diagnostic> {
+    let Project { functions, idle_functions, websites, .. } = project;
+    if !(functions.is_empty() && idle_functions.is_empty() && websites.is_empty()) {
+        return None;
+    }
+    let unread = |found: &&Diagnostic| {
+        matches!(found.code, codes::UNKNOWN_FOLDER | codes::YML_EXTENSION) && !report.has_errors()
+    };
+    let unread = report.iter().find(unread)?;
+    let error =
+        Diagnostic::error(codes::SERVES_NOTHING, "this project has no function and no website")
+            .at(Place::file("config.yaml"))
+            .note("what could be one is not read; its warning says why")
+            .hint("mend that, and the project is served");
+    Some(match &unread.place {
+        Some(place) => error.related(place.clone(), "not read"),
+        None => error,
+    })
 }
 
 fn no_project(options: &LoadOptions) -> Diagnostic {

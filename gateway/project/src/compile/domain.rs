@@ -79,7 +79,7 @@ impl Compiler<'_> {
             _ => return Some(Certificate::Auto),
         }
         let what = "a certificate of type `inline`";
-        let hint = "add the PEM text, or write `type: auto` to have certificates obtained";
+        let hint = "write `type: auto`, and the node obtains a certificate of its own";
         let place = &body.certificate;
         let chain =
             self.require(body.certificate_chain.clone(), "certificate.cert", what, place, hint);

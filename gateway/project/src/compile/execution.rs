@@ -107,7 +107,7 @@ impl Compiler<'_> {
             Diagnostic::warning(codes::CAPPED_LIMIT, message)
                 .at(place.clone())
                 .label("more than a function can get")
-                .hint("write a value within the limit"),
+                .hint(format!("write `{limit}` or less")),
         );
     }
 

@@ -67,6 +67,10 @@ codes! {
     UNKNOWN_FOLDER = "unknown-folder":
         "A folder holds YAML files and is called almost like a folder that is read, such as \
          `function/` beside `functions/`. Its files are not part of the project as it stands.";
+    SERVES_NOTHING = "serves-nothing":
+        "A project without any function or website takes down what was served before. So it is refused \
+         if files that look like some are there and are not read, because their folder or their name is \
+         a little off.";
     YML_EXTENSION = "yml-extension":
         "Resources are files that end in `.yaml`. A file that ends in `.yml` is not read.";
     INVALID_NAME = "invalid-name":

@@ -11,6 +11,19 @@ use std::{
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
+/// What `node.yaml` follows where it names no branch, whatever this user's Git would call the first one.
+const BRANCH: &str = "main";
+
+/// Where a hook or `git rebase --exec` keeps its repository. The new project has one of its own.
+const OF_ANOTHER_REPOSITORY: [&str; 6] = [
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+];
+
 /// What became of it.
 #[derive(Debug)]
 pub(super) enum Git {
@@ -23,7 +36,7 @@ pub(super) enum Git {
 }
 
 pub(super) fn commit(dir: &Path, template: &str) -> anyhow::Result<Git> {
-    run(dir, &["init", "--quiet"])?;
+    run(dir, &["init", "--quiet", "--initial-branch", BRANCH])?;
     run(dir, &["add", "--all"])?;
     // Git would make up a name from the machine's, and it would stay in the history.
     let own_name = ["-c", "user.useConfigOnly=true"];
@@ -49,7 +62,8 @@ impl Git {
         match self {
             Self::NotAsked => None,
             Self::Committed { commit } => {
-                Some(format!("Committed as {}.", commit.get(..10).unwrap_or(commit)))
+                let short = commit.get(..10).unwrap_or(commit);
+                Some(format!("Committed as {short} on {BRANCH}."))
             }
             Self::Nameless => Some(
                 "A repository with every file staged, but not committed: Git does not know who you are.\n  \
@@ -75,6 +89,7 @@ fn run(dir: &Path, arguments: &[&str]) -> anyhow::Result<String> {
 fn git(dir: &Path, arguments: &[&str]) -> anyhow::Result<Output> {
     let mut command = Command::new("git");
     command.arg("-C").arg(dir).args(arguments).stdin(Stdio::null());
+    OF_ANOTHER_REPOSITORY.iter().for_each(|variable| _ = command.env_remove(variable));
     command
         .output()
         .map_err(|error| match error.kind() {
