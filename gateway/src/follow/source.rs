@@ -122,6 +122,14 @@ pub(crate) enum SourceError {
     Panicked(#[from] JoinError),
 }
 
+impl SourceError {
+    /// Some repository brings more than there is room for.
+    pub(super) fn is_too_large(&self) -> bool {
+        let (Self::Git(error) | Self::Other { source: error, .. }) = self else { return false };
+        matches!(error, GitError::TooLarge { .. })
+    }
+}
+
 /// A source and when to look at it next.
 pub(crate) struct WatchedSource {
     shown: String,
