@@ -7,7 +7,7 @@ mod pinned;
 mod repositories;
 mod source;
 
-use std::{collections::HashSet, sync::Arc, time::Instant};
+use std::{collections::HashSet, pin::pin, sync::Arc, time::Instant};
 
 use headgate_project::{
     Diagnostics, LoadOptions,
@@ -60,24 +60,20 @@ pub(crate) async fn follow(
     let following = async {
         follower.settle_served().await;
         loop {
-            let seen = tokio::select! {
-                seen = source.next(follower.seen.as_ref()) => seen,
-                Ok(()) = follower.hosts.changed(), if follower.lacks_a_host => {
-                    follower.try_again();
-                    source.look_now();
-                    continue;
-                }
-                Ok(()) = follower.pins.changed() => {
-                    if follower.is_free_again() {
-                        source.look_now();
-                    }
-                    continue;
-                }
-            };
-            follower.step(seen, &mut source).await;
+            match follower.wait(&mut source).await {
+                Woken::Looked(seen) => follower.step(seen, &mut source).await,
+                Woken::MayDeploy => source.look_now(),
+            }
         }
     };
     let _: Option<()> = stop.run_until_cancelled(following).await;
+}
+
+/// What ends a follower's waiting.
+enum Woken {
+    Looked(Result<Option<Seen>, SourceError>),
+    /// What was refused or held before may be deployed now.
+    MayDeploy,
 }
 
 struct Follower {
@@ -119,6 +115,27 @@ impl Follower {
             pinned,
             settled,
             accepted_files: None,
+        }
+    }
+
+    /// A pin of another branch, of which all are told, neither ends the look under way nor begins the pause
+    /// before it anew.
+    async fn wait(&mut self, source: &mut WatchedSource) -> Woken {
+        let seen = self.seen.clone();
+        let mut look = pin!(source.next(seen.as_ref()));
+        loop {
+            tokio::select! {
+                seen = &mut look => return Woken::Looked(seen),
+                Ok(()) = self.hosts.changed(), if self.lacks_a_host => {
+                    self.try_again();
+                    return Woken::MayDeploy;
+                }
+                Ok(()) = self.pins.changed() => {
+                    if self.is_free_again() {
+                        return Woken::MayDeploy;
+                    }
+                }
+            }
         }
     }
 

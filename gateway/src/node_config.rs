@@ -21,7 +21,7 @@ use std::{
 use headgate_types::{Branch, ByteSize, ProjectName};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::dev::name_of_folder;
+pub(crate) use self::{defaults::MOST_REPOSITORIES, dev::name_of_folder};
 pub use self::{
     dev::{DevOptions, Homes},
     problem::{ConfigError, Problem},

@@ -26,7 +26,7 @@ use self::{
 use crate::{
     LoadOptions,
     artefact::ArtefactFile,
-    diagnostic::{Diagnostic, Diagnostics, Place, codes, quoted},
+    diagnostic::{Diagnostic, Diagnostics, Place, Severity, codes, quoted},
     dotenv, identity,
     model::{
         About, Application, Cloud, Group, IdleFunction, Project, ResourceRef, Unserved as Idle,
@@ -236,11 +236,12 @@ impl Compiler<'_> {
 
     /// Only a warning: smartops decide nothing yet, and a tag may be just a word.
     fn unknown_smartop(&mut self, application: Option<&Text>, name: &str, place: Place) {
-        let message = format!("the smartop {} is not defined", quoted(name));
-        let warning = Diagnostic::warning(codes::UNKNOWN_SMARTOP, message).at(place);
-        let remedy = file_to_add(Group::Smartops, name);
-        let warning = self.smartops.explain(warning, application, name, &remedy);
-        self.report.push(warning);
+        self.report.push_with(Severity::Warning, || {
+            let message = format!("the smartop {} is not defined", quoted(name));
+            let warning = Diagnostic::warning(codes::UNKNOWN_SMARTOP, message).at(place);
+            let remedy = file_to_add(Group::Smartops, name);
+            self.smartops.explain(warning, application, name, &remedy)
+        });
     }
 
     /// The value of a key that must be there; a missing one is reported where it would stand.

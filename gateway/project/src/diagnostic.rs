@@ -163,6 +163,22 @@ impl Diagnostics {
         }
     }
 
+    /// As [`push`](Self::push); what would only be counted is not made, which takes time where each looks
+    /// for what else may have been meant.
+    pub(crate) fn push_with(&mut self, severity: Severity, make: impl FnOnce() -> Diagnostic) {
+        let count = match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        if *count >= MAX_DIAGNOSTICS {
+            *count += 1;
+            return;
+        }
+        let diagnostic = make();
+        debug_assert_eq!(diagnostic.severity, severity, "as it was announced");
+        self.push(diagnostic);
+    }
+
     /// Makes excerpts of this file possible. Paths are as in [`Place::file`].
     pub fn add_source(&mut self, file: Arc<str>, text: Arc<str>) {
         self.sources.insert(file, text);
@@ -326,6 +342,20 @@ mod tests {
         let mut all = Diagnostics::default();
         all.append(diagnostics);
         assert_eq!(all.summary(), "1 error, 10002 warnings");
+    }
+
+    #[test]
+    fn what_is_not_kept_is_not_made() {
+        let (mut diagnostics, mut made) = (Diagnostics::default(), 0);
+        for _ in 0..MAX_DIAGNOSTICS + 2 {
+            diagnostics.push_with(Severity::Error, || {
+                made += 1;
+                Diagnostic::error("yaml-syntax", "x")
+            });
+        }
+        diagnostics.push_with(Severity::Warning, || Diagnostic::warning("missing-id", "x"));
+        assert_eq!(made, MAX_DIAGNOSTICS);
+        assert_eq!(diagnostics.summary(), "10002 errors, 1 warning");
     }
 
     #[test]

@@ -91,8 +91,8 @@ pub struct Repository {
     /// One poll or fetch at a time.
     busy: Mutex<()>,
     interrupted: AtomicBool,
-    /// Set where an object turns out to be unreadable; the next fetch starts over.
-    damaged: Arc<AtomicBool>,
+    /// Set where an object turns out to be unreadable, or by [`start_over`](Self::start_over).
+    given_up: Arc<AtomicBool>,
 }
 
 /// Whether Git allows a branch of this name.
@@ -124,7 +124,7 @@ impl Repository {
             limits,
             busy: Mutex::new(()),
             interrupted: AtomicBool::new(false),
-            damaged: Arc::default(),
+            given_up: Arc::default(),
         })
     }
 
@@ -149,7 +149,7 @@ impl Repository {
         let id = watchdog
             .watch(|stop| clone.remote_head(&self.remote, stop))
             .map_err(|failure| failure.explain(&self.remote, &limits))?;
-        let fetched = !self.damaged.load(Relaxed) && clone.has_commit(id);
+        let fetched = !self.given_up.load(Relaxed) && clone.has_commit(id);
         Ok(RemoteHead { commit: to_commit(id), fetched })
     }
 
@@ -171,8 +171,8 @@ impl Repository {
         let _busy = self.busy();
         let limits = GitLimits { pack_bytes: bytes.min(self.limits.pack_bytes), ..self.limits };
         let dir = self.clone_dir();
-        let damaged = self.damaged.load(Relaxed);
-        if !damaged && !BareClone::is_worn(&dir) {
+        let given_up = self.given_up.load(Relaxed);
+        if !given_up && !BareClone::is_worn(&dir, &self.limits) {
             let had_one = dir.exists();
             match self.fetch_into(&dir, &limits) {
                 Ok(id) => return Ok(to_commit(id)),
@@ -202,16 +202,22 @@ impl Repository {
         folder_bytes(&self.clone_dir().join(PACKS))
     }
 
+    /// Lets the next fetch clone anew, if that makes the clone smaller: it holds more than one fetch
+    /// brought. Whether it will do so and was not going to.
+    pub fn start_over(&self) -> bool {
+        BareClone::has_gathered(&self.clone_dir()) && !self.given_up.swap(true, Relaxed)
+    }
+
     /// Lists a fetched commit.
     ///
     /// # Errors
     /// [`GitError::NotFetched`], or [`GitError::Tree`] for one over a limit.
     pub fn tree(&self, commit: &Commit) -> Result<GitTree, GitError> {
         let (clone, id) = self.find(commit)?;
-        let listed = GitTree::list(clone, id, &self.limits.tree, Arc::clone(&self.damaged));
+        let listed = GitTree::list(clone, id, &self.limits.tree, Arc::clone(&self.given_up));
         listed.inspect_err(|error| {
             if matches!(error, GitError::Damaged { .. }) {
-                self.damaged.store(true, Relaxed);
+                self.given_up.store(true, Relaxed);
             }
         })
     }
@@ -239,7 +245,7 @@ impl Repository {
         let id = watchdog.watch(|stop| clone.fetch(&self.remote, limits, stop))?;
         // Opened anew, so that the new pack counts; listed, so that what is missing shows now.
         let clone = self.try_open_or_make(dir)?;
-        match GitTree::list(clone, id, &self.limits.tree, Arc::clone(&self.damaged)) {
+        match GitTree::list(clone, id, &self.limits.tree, Arc::clone(&self.given_up)) {
             Err(GitError::Damaged { source }) => Err(Failure::Clone(source)),
             // A tree that is too large is no damage; whoever reads it is told.
             Ok(_) | Err(_) => Ok(id),
@@ -254,7 +260,7 @@ impl Repository {
             Ok(id) => {
                 remove(&dir)?;
                 fs::rename(&next, &dir).map_err(|source| GitError::Folder { dir, source })?;
-                self.damaged.store(false, Relaxed);
+                self.given_up.store(false, Relaxed);
                 Ok(id)
             }
             Err(failure) => {

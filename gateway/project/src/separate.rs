@@ -26,8 +26,6 @@ pub struct Separate {
     pub full_name: Text,
     /// `source.branch`; without it, that of the project.
     pub branch: Option<Branch>,
-    /// The configuration has files for it, too.
-    pub has_files: bool,
 }
 
 /// All of a configuration, in order of their paths.
@@ -45,10 +43,8 @@ fn read(tree: &dyn Tree, file: &ResourceFile<'_>, unheard: &mut Diagnostics) -> 
     let fields = read_fields(tree, file.path, file.group.document(), unheard)?;
     let Source { full_name, branch } = Source::read(&fields)?;
     let name = artefact::Name { application: file.application, name: file.name };
-    let bases = name.bases(file.group.folder());
-    let has_files = bases.iter().any(|base| !tree.under(base).is_empty());
-    let folder = bases.into_iter().next()?.into();
-    Some(Separate { group: file.group, folder, full_name, branch, has_files })
+    let folder = name.bases(file.group.folder()).into_iter().next()?.into();
+    Some(Separate { group: file.group, folder, full_name, branch })
 }
 
 struct Source {
@@ -100,7 +96,6 @@ mod tests {
                 ("websites/main", "acme/main", Some("live")),
             ]
         );
-        assert_eq!(found.iter().map(|s| s.has_files).collect::<Vec<_>>(), [false, false, true]);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! `Tree`: the files of one revision, read-only, wherever they come from.
 //!
 //! A folder on disk ([`FolderTree`]), a commit ([`crate::git::GitTree`]), several of them in one
-//! ([`MountedTree`]) and a map in tests ([`MemoryTree`]) look alike to everything that reads a project. A tree is listed once, when it is
-//! opened; reading is by listed path only, so no `..` and no absolute path can mean anything. Links
-//! are listed as links and never followed. Nothing here knows what the files mean.
+//! ([`MountedTree`]) and a map in tests ([`MemoryTree`]) look alike to everything that reads a project. A
+//! tree is listed once, when it is opened; reading is by listed path only, so no `..` and no absolute path
+//! can mean anything. Links are listed as links and never followed. Nothing here knows what the files
+//! mean.
 
 mod folder;
 pub(crate) mod ignored;

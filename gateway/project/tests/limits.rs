@@ -55,6 +55,35 @@ fn ten_thousand_functions_load_in_time_that_grows_with_their_number_only() {
 }
 
 #[test]
+fn names_that_lead_nowhere_take_time_that_grows_with_their_number_only() {
+    const IN_ONE_FUNCTION: usize = 500;
+    let project = |applications: usize, functions: usize| {
+        let mut files = vec![("config.yaml".to_owned(), "id: QmP\nname: shop\n".to_owned())];
+        files.extend((0..applications).map(|n| {
+            (format!("applications/a{n}/domains/own{n}.yaml"), format!("fqdn: a{n}.example.com\n"))
+        }));
+        files.extend((0..functions).map(|n| {
+            let names = (0..IN_ONE_FUNCTION).map(|name| format!("gone{}", n * 1000 + name));
+            let names = names.collect::<Vec<_>>().join(", ");
+            let function = function(n).replace("\n  - main", &format!(" [{names}]"));
+            (format!("functions/f{n}.yaml"), function)
+        }));
+        MemoryTree::new(files)
+    };
+    let time = |tree: &MemoryTree, unknown: usize| {
+        let begun = Instant::now();
+        let loaded = load(tree, &LoadOptions::default());
+        assert!(loaded.diagnostics.errors() >= unknown, "{:?}", loaded.diagnostics);
+        begun.elapsed()
+    };
+    let small = time(&project(500, 10), 5_000);
+    let large = time(&project(5_000, 100), 50_000);
+    // As above: ten times the work, not a hundred times.
+    let allowed = small * 40 + Duration::from_millis(500);
+    assert!(large < allowed, "{small:?} for 5,000 and {large:?} for 50,000");
+}
+
+#[test]
 fn ten_thousand_mistakes_are_counted_and_the_first_printed() {
     let mistake = |n| function(n).replace("- main", "- mian").replace("https", "htps");
     let files = (0..10_000).map(|n| (format!("functions/f{n}.yaml"), mistake(n)));

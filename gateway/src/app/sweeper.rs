@@ -13,6 +13,9 @@ use crate::{deploy::UnderWay, manifest::Manifest, publisher::SETTLED_FOR};
 /// Disk space is not urgent, and a sweep reads every manifest.
 const INTERVAL: Duration = Duration::from_secs(600);
 
+/// Between two deploys of a node that is always deploying is a moment now and then.
+const RETRY: Duration = Duration::from_secs(5);
+
 /// Longer than any deploy takes from its first blob to its record. Deploys under way keep sweeps out
 /// anyway; this is for what they left behind and will use again.
 const GRACE: Duration = Duration::from_secs(3600);
@@ -32,11 +35,16 @@ pub(super) struct Sweeper {
 impl Sweeper {
     pub(super) async fn run(self, stop: CancellationToken) {
         let sweeper = Arc::new(self);
-        while stop.run_until_cancelled(tokio::time::sleep(INTERVAL)).await.is_some() {
+        let mut pause = INTERVAL;
+        while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
             let this = sweeper.clone();
+            pause = INTERVAL;
             match tokio::task::spawn_blocking(move || this.sweep()).await {
                 Ok(Ok(Some(swept))) => debug!(?swept, "blobs swept"),
-                Ok(Ok(None)) => debug!("not swept, a deploy is under way"),
+                Ok(Ok(None)) => {
+                    debug!("not swept, a deploy is under way");
+                    pause = RETRY;
+                }
                 Ok(Err(error)) => warn!(error = %Chain(&*error), "blobs not swept"),
                 Err(error) => error!(%error, "sweeping panicked"),
             }

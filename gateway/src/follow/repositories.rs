@@ -36,16 +36,12 @@ use headgate_types::{Branch, Commit, Digest};
 use super::source::{Seen, SourceError};
 use crate::{
     manifest::SourceEntry,
-    node_config::{FollowedProject, GitCredentials, GitSource, Source},
+    node_config::{FollowedProject, GitCredentials, GitSource, MOST_REPOSITORIES, Source},
 };
 
 /// Repositories of one project that are asked for news at one time: their host sees no more of us than of
 /// a browser, and a project of a hundred is still asked within a few seconds.
 const POLLS_AT_ONCE: usize = 8;
-
-/// Repositories and branches of one project. The node says which repositories there are, and whoever
-/// writes the configuration how many branches of them.
-const MOST: usize = 100;
 
 /// What the code's repository is called in messages; it has no name of its own.
 const CODE: &str = "of the code";
@@ -57,6 +53,8 @@ pub(super) struct Repositories {
     project: FollowedProject,
     /// The configuration is cloned into it, the others into folders of it.
     dir: PathBuf,
+    /// Of each repository; of the disk, all of them get what one may bring.
+    limits: GitLimits,
     interrupted: AtomicBool,
     state: Mutex<State>,
 }
@@ -90,11 +88,27 @@ impl Repositories {
     /// Touches neither disk nor network.
     pub(super) fn new(project: &FollowedProject, dir: PathBuf) -> Self {
         let (interrupted, state) = (AtomicBool::new(false), Mutex::default());
-        Self { project: project.clone(), dir, interrupted, state }
+        let limits = GitLimits::default();
+        Self { project: project.clone(), dir, limits, interrupted, state }
     }
 
     /// The newest commits of all, if they are not `seen`.
     pub(super) fn look(&self, seen: Option<&Commit>) -> Result<Option<Seen>, SourceError> {
+        match self.look_once(seen) {
+            // What earlier fetches left in the clones took the room, not what the project needs.
+            Err(error) if error.is_too_large() && self.start_over() => self.look_once(seen),
+            looked => looked,
+        }
+    }
+
+    /// Lets go of what has gathered in the clones; whether there is such.
+    fn start_over(&self) -> bool {
+        let gathered =
+            self.state().open.values().filter(|repository| repository.start_over()).count();
+        gathered > 0
+    }
+
+    fn look_once(&self, seen: Option<&Commit>) -> Result<Option<Seen>, SourceError> {
         let since = Instant::now();
         let configuration = self.configuration()?;
         let head = configuration.poll()?;
@@ -141,7 +155,7 @@ impl Repositories {
         if let Some(repository) = state.open.get(dir) {
             return Ok(repository.clone());
         }
-        let repository = Arc::new(Repository::open(dir, remote, GitLimits::default())?);
+        let repository = Arc::new(Repository::open(dir, remote, self.limits)?);
         if self.interrupted.load(SeqCst) {
             repository.interrupt();
         }
@@ -170,12 +184,13 @@ impl Repositories {
         for separate in said.iter() {
             let Some(source) = self.project.others.find(&separate.full_name) else { continue };
             let branch = separate.branch.as_ref().unwrap_or(&self.project.branch);
-            let folder = clone_name(&separate.full_name, branch);
-            let dir = self.dir.join(OTHERS).join(folder);
+            let dir = self.dir.join(OTHERS).join(clone_name(&separate.full_name, branch));
             let mount = MountPoint::Folder(separate.folder.clone());
             match others.iter().position(|other| other.dir == dir) {
                 Some(known) => others[known].mounts.push(mount),
-                None if others.len() == MOST => return Err(SourceError::TooMany { limit: MOST }),
+                None if others.len() == MOST_REPOSITORIES => {
+                    return Err(SourceError::TooMany { limit: MOST_REPOSITORIES });
+                }
                 None => others.push(Other {
                     source,
                     branch: branch.clone(),
@@ -237,7 +252,7 @@ impl Repositories {
         others: Vec<Other<'a>>,
     ) -> Result<Vec<Fetched<'a>>, SourceError> {
         let polled = self.poll(&others);
-        let mut room = GitLimits::default().pack_bytes.saturating_sub(configuration.bytes());
+        let mut room = self.limits.pack_bytes.saturating_sub(configuration.bytes());
         let mut failure = None;
         let mut all = Vec::with_capacity(others.len());
         // One after the other, so that together they take no more of the disk than one may alone.
@@ -357,13 +372,13 @@ fn remote(
     Ok(remote)
 }
 
-/// Readable, and another one for another repository or branch: `acme-site-main-0123456789`.
+/// Readable, and by the whole digest another one for another repository or branch: `acme-site-main-01…`.
 fn clone_name(full_name: &str, branch: &Branch) -> String {
     let exact = format!("{}\0{branch}", full_name.to_ascii_lowercase());
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let readable: String =
         format!("{full_name}-{branch}").chars().map(plain).take(MAX_READABLE).collect();
-    format!("{readable}-{}", Digest::of(exact.as_bytes()).fmt_short())
+    format!("{readable}-{}", Digest::of(exact.as_bytes()))
 }
 
 /// File systems take 255 bytes.
@@ -384,3 +399,6 @@ fn entry(repository: &Repository, commit: &Commit) -> SourceEntry {
         subject,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,10 @@
 //! `WatchedSource`: where a project comes from, and how its next state is noticed.
 
 use std::{
+    collections::HashMap,
     fmt,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -14,7 +15,7 @@ use headgate_project::{
 };
 use headgate_types::{Clock, Commit, SystemClock};
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    sync::{Mutex as AsyncMutex, Notify, OwnedSemaphorePermit, Semaphore},
     task::{self, JoinError},
 };
 
@@ -46,23 +47,46 @@ pub(crate) struct Looks {
     slow: Arc<Semaphore>,
     /// After which a quick look is a slow one.
     patience: Duration,
+    /// By the folder of a project's clones, who looks.
+    folders: Arc<Mutex<HashMap<PathBuf, Weak<AsyncMutex<()>>>>>,
 }
+
+/// A folder of clones. One look at a time writes to it, whichever follower began it: one that nobody waits
+/// for any more goes on for a while.
+#[derive(Debug, Clone)]
+struct CloneFolder(Arc<AsyncMutex<()>>);
 
 impl Looks {
     fn new(quick: usize, slow: usize, patience: Duration) -> Self {
         let turns = |most| Arc::new(Semaphore::new(most));
-        Self { quick: turns(quick), slow: turns(slow), patience }
+        let folders = Arc::default();
+        Self { quick: turns(quick), slow: turns(slow), patience, folders }
+    }
+
+    /// The same for all who name it by the same path.
+    fn folder(&self, dir: &Path) -> CloneFolder {
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(folder) = folders.get(dir).and_then(Weak::upgrade) {
+            return CloneFolder(folder);
+        }
+        folders.retain(|_, folder| folder.strong_count() > 0);
+        let folder = Arc::default();
+        folders.insert(dir.to_owned(), Arc::downgrade(&folder));
+        CloneFolder(folder)
     }
 
     async fn run<T: Send + 'static>(
         &self,
+        folder: &CloneFolder,
         failing: bool,
         look: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, JoinError> {
+        // Before a turn is taken, so that whoever waits here takes it from nobody.
+        let alone = folder.0.clone().lock_owned().await;
         let turn = Self::turn(if failing { &self.slow } else { &self.quick }).await;
         let turn = Arc::new(Mutex::new(turn));
         // Held by the thread, which goes on when nobody waits for it any more.
-        let held = turn.clone();
+        let held = (alone, turn.clone());
         let mut looking = task::spawn_blocking(move || {
             let result = look();
             drop(held);
@@ -122,6 +146,14 @@ pub(crate) enum SourceError {
     Panicked(#[from] JoinError),
 }
 
+impl SourceError {
+    /// Some repository brings more than there is room for.
+    pub(super) fn is_too_large(&self) -> bool {
+        let (Self::Git(error) | Self::Other { source: error, .. }) = self else { return false };
+        matches!(error, GitError::TooLarge { .. })
+    }
+}
+
 /// A source and when to look at it next.
 pub(crate) struct WatchedSource {
     shown: String,
@@ -159,9 +191,10 @@ impl WatchedSource {
                     pause = project.poll.mul_f64(rand::random());
                 }
                 let dir = repositories.join(project.name.as_str());
+                let folder = looks.folder(&dir);
                 let repositories = Arc::new(Repositories::new(project, dir));
                 let shown = repositories.to_string();
-                (shown, Kind::Git(Git { repositories, looks: looks.clone() }))
+                (shown, Kind::Git(Git { repositories, folder, looks: looks.clone() }))
             }
         };
         let poller = Poller::new(project.poll);
@@ -273,6 +306,7 @@ impl Folder {
 /// One or more repositories, opened at the first look.
 struct Git {
     repositories: Arc<Repositories>,
+    folder: CloneFolder,
     looks: Looks,
 }
 
@@ -283,7 +317,8 @@ impl Git {
         failing: bool,
     ) -> Result<Option<Seen>, SourceError> {
         let (repositories, seen) = (self.repositories.clone(), seen.cloned());
-        self.looks.run(failing, move || repositories.look(seen.as_ref())).await?
+        let look = move || repositories.look(seen.as_ref());
+        self.looks.run(&self.folder, failing, look).await?
     }
 }
 
@@ -355,23 +390,62 @@ mod tests {
         let (end, ended) = std::sync::mpsc::sync_channel::<()>(0);
         let ended = Arc::new(Mutex::new(ended));
         let hanging: Vec<_> = (0..5)
-            .map(|_| {
+            .map(|n| {
                 let (looks, ended) = (looks.clone(), ended.clone());
+                let folder = looks.folder(Path::new(&n.to_string()));
                 tokio::spawn(async move {
-                    looks.run(false, move || ended.lock().unwrap().recv().is_err()).await
+                    let look = move || ended.lock().unwrap().recv().is_err();
+                    looks.run(&folder, false, look).await
                 })
             })
             .collect();
+        let folder = looks.folder(Path::new("another"));
         eventually(|| (looks.slow.available_permits() == 0).then_some(())).await;
-        assert!(looks.run(false, || true).await.unwrap(), "one that is quick");
-        let failing =
-            tokio::time::timeout(Duration::from_millis(100), looks.run(true, || true)).await;
+        assert!(looks.run(&folder, false, || true).await.unwrap(), "one that is quick");
+        let failing = looks.run(&folder, true, || true);
+        let failing = tokio::time::timeout(Duration::from_millis(100), failing).await;
         assert!(failing.is_err(), "one that failed waits for the slow ones");
         drop(end);
         for look in hanging {
             assert!(look.await.unwrap().unwrap());
         }
-        assert!(looks.run(true, || true).await.unwrap());
+        assert!(looks.run(&folder, true, || true).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_look_waits_for_the_end_of_one_that_nobody_waits_for() {
+        let looks = Looks::new(2, 2, Duration::from_secs(60));
+        let (end, ended) = std::sync::mpsc::sync_channel::<()>(0);
+        let (begin, begun) = std::sync::mpsc::sync_channel::<()>(0);
+        let (of_one, of_another) = (looks.clone(), looks.folder(Path::new("a")));
+        let look = move || {
+            begin.send(()).unwrap();
+            ended.recv().is_err()
+        };
+        let left = tokio::spawn(async move { of_one.run(&of_another, false, look).await });
+        task::spawn_blocking(move || begun.recv()).await.unwrap().unwrap();
+        left.abort();
+        assert!(left.await.unwrap_err().is_cancelled());
+
+        let same = looks.folder(Path::new("a"));
+        let early = looks.run(&same, false, || true);
+        let early = tokio::time::timeout(Duration::from_millis(100), early).await;
+        assert!(early.is_err(), "the first look still writes");
+        assert_eq!(looks.quick.available_permits(), 1, "who waits for it takes no turn");
+        let other = looks.folder(Path::new("b"));
+        assert!(looks.run(&other, false, || true).await.unwrap());
+        drop(end);
+        assert!(looks.run(&same, false, || true).await.unwrap());
+    }
+
+    #[test]
+    fn folders_that_nobody_looks_at_any_more_are_forgotten() {
+        let looks = Looks::default();
+        let kept = looks.folder(Path::new("kept"));
+        drop(looks.folder(Path::new("left")));
+        let _another = looks.folder(Path::new("another"));
+        assert_eq!(looks.folders.lock().unwrap().len(), 2);
+        assert!(Arc::ptr_eq(&kept.0, &looks.folder(Path::new("kept")).0));
     }
 
     #[tokio::test]

@@ -103,6 +103,36 @@ async fn a_pinned_branch_shows_what_is_new_and_deploys_it_when_it_is_free_again(
 }
 
 #[tokio::test]
+async fn pins_of_other_projects_do_not_delay_a_look() {
+    let lab = Lab::following(&["one", "two"]);
+    lab.deploy(revision("two", "1"), site(&["two.org"], &[])).await;
+    let folder = tempfile::tempdir().unwrap();
+    let one = project("one", folder.path());
+    let shared = lab.shared(Arc::new(Events::default()));
+    put_on_the_board(&shared, &one);
+    put_on_the_board(&shared, &project("two", folder.path()));
+    let revisions = Revisions::new(shared.clone());
+    let (mut follower, mut source) = (Follower::new(shared, one.clone(), None), source(&one));
+    tokio::time::pause();
+    let pause = source.failed().unwrap();
+    let pinning = async {
+        let two = Named { project: "two".parse().unwrap(), branch: None };
+        loop {
+            tokio::time::sleep(pause / 4).await;
+            revisions.pin(&two, &Wanted::Current).await.unwrap();
+            tokio::time::sleep(pause / 4).await;
+            revisions.follow(&two).await.unwrap();
+        }
+    };
+    let woken = tokio::select! {
+        woken = follower.wait(&mut source) => woken,
+        () = pinning => unreachable!("it never ends"),
+        () = tokio::time::sleep(pause * 3) => panic!("the pause begins anew with each pin"),
+    };
+    assert!(matches!(woken, Woken::Looked(Ok(Some(_)))));
+}
+
+#[tokio::test]
 async fn a_failure_that_is_over_leaves_the_board_as_it_was() {
     let lab = Lab::following(&["one"]);
     let folder = tempfile::tempdir().unwrap();

@@ -44,8 +44,9 @@ pub(super) const MOST_WORKERS: usize = 1024;
 
 /// One machine, a small team: more entries are generated, and wrong.
 pub(super) const MOST_PROJECTS: usize = 1000;
-/// Each is asked for news with every poll of its project.
-pub(super) const MOST_REPOSITORIES: usize = 100;
+/// Each is asked for news with every poll of its project. Holds twice: for what `node.yaml` lists, and for
+/// what is followed of it, where each branch that the project's configuration names counts.
+pub(crate) const MOST_REPOSITORIES: usize = 100;
 /// A person's file has a few kilobytes; this only stops the wrong file from being read whole.
 pub(super) const LARGEST_FILE: u64 = 1 << 20;
 

@@ -13,7 +13,6 @@ mod error;
 mod table;
 
 use std::{
-    collections::HashSet,
     fs::{self, DirBuilder, File, OpenOptions},
     io,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -148,15 +147,7 @@ impl Records {
         self.with(|database| table::history(database, project, branch))
     }
 
-    /// Every manifest in the history of any branch: what a sweep starts from.
-    ///
-    /// # Errors
-    /// As [`current`](Self::current).
-    pub fn manifests(&self) -> Result<HashSet<Digest>, RecordsError> {
-        self.with(table::manifests)
-    }
-
-    /// Every kept record of every branch, in no particular order.
+    /// Every kept record of every branch, in no particular order: what a sweep starts from.
     ///
     /// # Errors
     /// As [`current`](Self::current).

@@ -74,7 +74,7 @@ fn deploy_without_end(folder: &Path) -> ! {
         let accepted = records.accept(revision, manifest, Timestamp::from_millis(n));
         writeln!(out, "\naccepted {}", accepted.expect("accept").sequence).expect("stdout");
         if n % 7 == 0 {
-            let keep = reachable(&store, &records.manifests().expect("records"));
+            let keep = reachable(&store, &records);
             store.sweep(&keep, Timestamp::from_millis(u64::MAX)).expect("sweep");
         }
     }
@@ -132,17 +132,18 @@ fn check(folder: &Path) -> u64 {
     }
     let leftovers = fs::read_dir(folder.join("blobs/incoming")).expect("incoming").count();
     assert_eq!(leftovers, 0);
-    for digest in reachable(&store, &records.manifests().expect("records")) {
+    for digest in reachable(&store, &records) {
         assert!(store.contains(&digest), "a record's blob is missing");
     }
     let current: Vec<RevisionRecord> = records.current().expect("records");
     current.first().map_or(0, |record| record.sequence)
 }
 
-fn reachable(store: &BlobStore, manifests: &HashSet<Digest>) -> HashSet<Digest> {
-    let mut digests = manifests.clone();
-    for manifest in manifests {
-        let files = store.read(manifest).expect("a manifest accepted is there");
+fn reachable(store: &BlobStore, records: &Records) -> HashSet<Digest> {
+    let mut digests = HashSet::new();
+    for RevisionRecord { manifest, .. } in records.all().expect("records") {
+        digests.insert(manifest);
+        let files = store.read(&manifest).expect("a manifest accepted is there");
         digests.extend(serde_json::from_slice::<Vec<Digest>>(&files).expect("as it was written"));
     }
     digests

@@ -6,7 +6,7 @@ use headgate_types::HostPattern;
 
 use super::{Compiler, scope::file_to_add};
 use crate::{
-    diagnostic::{Diagnostic, Place, codes, quoted},
+    diagnostic::{Diagnostic, Place, Severity, codes, quoted},
     model::{Certificate, Domain, Group},
     raw,
     schema::{At, Text, Written},
@@ -130,21 +130,24 @@ impl Compiler<'_> {
     }
 
     fn unknown_domain(&mut self, application: Option<&Text>, name: &str, place: Place) {
-        let message = format!("the domain {} is not defined", quoted(name));
-        let error = Diagnostic::error(codes::UNKNOWN_DOMAIN, message).at(place);
-        let remedy = file_to_add(Group::Domains, name);
-        let mut error = self.domains.explain(error, application, name, &remedy);
-        if let Some(host) = name.parse::<HostPattern>().ok().filter(|_| name.contains('.')) {
+        self.report.push_with(Severity::Error, || {
+            let message = format!("the domain {} is not defined", quoted(name));
+            let error = Diagnostic::error(codes::UNKNOWN_DOMAIN, message).at(place);
+            let remedy = file_to_add(Group::Domains, name);
+            let error = self.domains.explain(error, application, name, &remedy);
+            let Some(host) = name.parse::<HostPattern>().ok().filter(|_| name.contains('.')) else {
+                return error;
+            };
             let visible = self.domains.visible(application);
             let by_host = visible.iter().find(|name| {
                 let found = self.domains.find(application, name);
                 found.is_some_and(|(_, other)| other.as_ref() == Some(&host))
             });
-            if let Some(meant) = by_host {
-                error = error.label(format!("did you mean {}?", quoted(meant)));
-            }
-            error = error.note("`domains` lists the names of files in `domains/`, not host names");
-        }
-        self.report.push(error);
+            let error = match by_host {
+                Some(meant) => error.label(format!("did you mean {}?", quoted(meant))),
+                None => error,
+            };
+            error.note("`domains` lists the names of files in `domains/`, not host names")
+        });
     }
 }

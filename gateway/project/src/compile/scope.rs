@@ -9,17 +9,27 @@ use crate::{
 };
 
 /// What a group's resources are known by, with what others want to know of each.
-pub(super) struct Index<T>(BTreeMap<(Option<Text>, Text), T>);
+pub(super) struct Index<T> {
+    resources: BTreeMap<(Option<Text>, Text), T>,
+    /// By a name, the first of the applications that have a resource of it.
+    owners: BTreeMap<Text, Text>,
+}
 
 impl<T> Default for Index<T> {
     fn default() -> Self {
-        Self(BTreeMap::new())
+        Self { resources: BTreeMap::new(), owners: BTreeMap::new() }
     }
 }
 
 impl<T> Index<T> {
     pub(super) fn insert(&mut self, application: Option<Text>, name: Text, value: T) {
-        self.0.insert((application, name), value);
+        if let Some(application) = &application {
+            let owner = self.owners.entry(name.clone()).or_insert_with(|| application.clone());
+            if application < owner {
+                owner.clone_from(application);
+            }
+        }
+        self.resources.insert((application, name), value);
     }
 
     /// The application's own resource of this name, or the project's.
@@ -30,16 +40,9 @@ impl<T> Index<T> {
     ) -> Option<(ResourceRef, &T)> {
         let own = application.map(|application| Some(application.clone()));
         own.into_iter().chain([None]).find_map(|application| {
-            let value = self.0.get(&(application.clone(), name.clone()))?;
+            let value = self.resources.get(&(application.clone(), name.clone()))?;
             Some((ResourceRef { application, name: name.clone() }, value))
         })
-    }
-
-    /// An application that has a resource of this name; which one, if several do, matters little.
-    fn application_with(&self, name: &str) -> Option<&Text> {
-        let mut keys = self.0.keys();
-        let key = keys.find(|(application, other)| application.is_some() && &**other == name);
-        key.and_then(|(application, _)| application.as_ref())
     }
 
     /// Adds to a diagnostic about a name that leads nowhere what there is, which of it was probably
@@ -59,7 +62,7 @@ impl<T> Index<T> {
                 format!("known here: {}; or {remedy}", listed(names.iter().copied()))
             }
         });
-        if let Some(owner) = self.application_with(name) {
+        if let Some(owner) = self.owners.get(name) {
             let owner = quoted(owner);
             diagnostic = diagnostic.note(format!(
                 "the application {owner} has one, which only its own resources can refer to"
@@ -74,7 +77,7 @@ impl<T> Index<T> {
     /// Names that a resource of this application can refer to, as many as a hint can use.
     pub(super) fn visible(&self, application: Option<&Text>) -> Vec<Text> {
         let scope = |scope: Option<Text>| {
-            self.0
+            self.resources
                 .range((scope.clone(), Text::from(""))..)
                 .take_while(move |((application, _), _)| *application == scope)
                 .map(|((_, name), _)| name.clone())

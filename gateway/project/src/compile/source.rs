@@ -2,7 +2,7 @@
 
 use super::{Compiler, scope::file_to_add};
 use crate::{
-    diagnostic::{Diagnostic, Place, codes, quoted},
+    diagnostic::{Diagnostic, Place, Severity, codes, quoted},
     git::is_branch_name,
     model::{Group, Repository, Source},
     raw,
@@ -59,11 +59,12 @@ impl Compiler<'_> {
         if let Some((library, ())) = self.libraries.find(application, &Text::from(name)) {
             return Some(Source::Library(library));
         }
-        let message = format!("the library {} is not defined", quoted(name));
-        let error = Diagnostic::error(codes::UNKNOWN_LIBRARY, message).at(place);
-        let remedy = file_to_add(Group::Libraries, name);
-        let error = self.libraries.explain(error, application, name, &remedy);
-        self.report.push(error);
+        self.report.push_with(Severity::Error, || {
+            let message = format!("the library {} is not defined", quoted(name));
+            let error = Diagnostic::error(codes::UNKNOWN_LIBRARY, message).at(place);
+            let remedy = file_to_add(Group::Libraries, name);
+            self.libraries.explain(error, application, name, &remedy)
+        });
         None
     }
 

@@ -4,7 +4,7 @@ use headgate_types::{MethodSet, PathPattern, methods::METHODS, path::ParsePathEr
 
 use super::Compiler;
 use crate::{
-    diagnostic::{Diagnostic, Place, closest, codes, listed, quoted},
+    diagnostic::{Diagnostic, Place, Severity, closest, codes, listed, quoted},
     model::{HttpTrigger, Trigger},
     raw,
     schema::{At, Text, Written},
@@ -89,12 +89,13 @@ impl Compiler<'_> {
         if self.protocols.find(application, &protocol).is_some() || self.services_unread {
             return Some(protocol);
         }
-        let message = format!("no service has the protocol {}", quoted(&protocol));
-        let error = Diagnostic::error(codes::UNKNOWN_PROTOCOL, message).at(place);
-        let line = quoted(&format!("protocol: {protocol}"));
-        let remedy = format!("add a file to `services/` that says {line}");
-        let error = self.protocols.explain(error, application, &protocol, &remedy);
-        self.report.push(error);
+        self.report.push_with(Severity::Error, || {
+            let message = format!("no service has the protocol {}", quoted(&protocol));
+            let error = Diagnostic::error(codes::UNKNOWN_PROTOCOL, message).at(place);
+            let line = quoted(&format!("protocol: {protocol}"));
+            let remedy = format!("add a file to `services/` that says {line}");
+            self.protocols.explain(error, application, &protocol, &remedy)
+        });
         None
     }
 

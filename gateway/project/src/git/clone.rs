@@ -36,6 +36,10 @@ pub(super) const MAX_BRANCHES_SHOWN: usize = 10;
 /// deep) is cheaper than looking into all of them.
 const MAX_PACKS: usize = 50;
 
+/// Of the bytes a fetch may bring: so much may gather beside the largest pack, which a clone made anew
+/// would hardly be smaller than.
+const GATHERED_SHARE: u64 = 2;
+
 /// Where a repository keeps its packs.
 pub(super) const PACKS: &str = "objects/pack";
 
@@ -100,11 +104,17 @@ impl BareClone {
         for_each_file_below(&dir.join("refs"), remove_lock)
     }
 
-    /// Whether so many packs have gathered that the clone should be made anew.
-    pub(super) fn is_worn(dir: &Path) -> bool {
-        let packs = fs::read_dir(dir.join(PACKS));
-        let packs = packs.into_iter().flatten().flatten();
-        packs.filter(|entry| entry.path().extension() == Some("pack".as_ref())).count() > MAX_PACKS
+    /// Whether so many packs have gathered, or so much in them, that the clone should be made anew.
+    pub(super) fn is_worn(dir: &Path, limits: &GitLimits) -> bool {
+        let packs = pack_sizes(dir);
+        let largest = packs.iter().max().copied().unwrap_or_default();
+        let gathered = packs.iter().sum::<u64>() - largest;
+        packs.len() > MAX_PACKS || gathered > limits.pack_bytes / GATHERED_SHARE
+    }
+
+    /// Whether it holds more than a single fetch brought.
+    pub(super) fn has_gathered(dir: &Path) -> bool {
+        pack_sizes(dir).len() > 1
     }
 
     pub(super) fn pack_folder(&self) -> PathBuf {
@@ -308,6 +318,12 @@ fn options(remote: &RemoteConfig, limits: &GitLimits, ssh_errors: &Path) -> Opti
         "user.email=headgate@localhost".to_owned(),
         format!("gitoxide.objects.allocLimit={object_bytes}"),
     ])
+}
+
+fn pack_sizes(dir: &Path) -> Vec<u64> {
+    let entries = fs::read_dir(dir.join(PACKS)).into_iter().flatten().flatten();
+    let packs = entries.filter(|entry| entry.path().extension() == Some("pack".as_ref()));
+    packs.filter_map(|entry| entry.metadata().ok()).map(|metadata| metadata.len()).collect()
 }
 
 /// Beside the clone, so that it survives a new one.

@@ -42,7 +42,8 @@ pub(super) struct Credentials {
 
 impl RemoteConfig {
     /// `url` may be `https://`, `ssh://`, `user@host:path`, `file://` or a path; `http://` too, but
-    /// with credentials only where nothing leaves this machine. A token may stand in it (`https://TOKEN@host/…`), a file is the better place.
+    /// with credentials only where nothing leaves this machine. A token may stand in it
+    /// (`https://TOKEN@host/…`), a file is the better place.
     ///
     /// # Errors
     /// [`GitError::Url`] or [`GitError::BranchName`], neither showing what may be a secret.

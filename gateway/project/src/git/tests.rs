@@ -102,6 +102,18 @@ impl Fixture {
     }
 }
 
+/// Bytes that do not compress, others for each `seed` (xorshift64).
+fn noise(seed: u64, bytes: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let words = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.flatten().take(bytes).collect()
+}
+
 fn paths(tree: &GitTree) -> Vec<&str> {
     tree.entries().iter().map(|entry| &*entry.path).collect()
 }
@@ -491,6 +503,53 @@ fn a_clone_worn_by_many_fetches_is_made_anew() {
     }
     assert!((40..=52).contains(&most), "{most} packs");
     assert!(fixture.packs().len() < 10);
+}
+
+#[test]
+fn a_clone_worn_by_large_fetches_is_made_anew() {
+    let fixture = Fixture::new();
+    let limits = GitLimits { pack_bytes: 1 << 20, ..GitLimits::default() };
+    let repository = fixture.follow_within("main", limits);
+    let (mut most, mut sizes) = (0, Vec::new());
+    for n in 0..8 {
+        fixture.write("noise.bin", noise(n, 300 << 10));
+        let commit = fixture.commit_all("noise");
+        assert_eq!(repository.fetch().unwrap(), commit);
+        most = most.max(repository.bytes());
+        sizes.push(fixture.packs().len());
+    }
+    assert_eq!(sizes, [1, 2, 3, 1, 2, 3, 1, 2]);
+    assert!(most < 1 << 20, "{most} bytes");
+}
+
+#[test]
+fn a_large_repository_is_not_worn_by_being_large() {
+    let fixture = Fixture::new();
+    fixture.write("noise.bin", noise(0, 900 << 10));
+    fixture.commit_all("noise");
+    let limits = GitLimits { pack_bytes: 1 << 20, ..GitLimits::default() };
+    let repository = fixture.follow_within("main", limits);
+    for n in 1..5 {
+        repository.fetch().unwrap();
+        assert_eq!(fixture.packs().len(), n);
+        fixture.commit("config.yaml", &n.to_string());
+    }
+}
+
+#[test]
+fn only_a_clone_that_has_gathered_something_starts_over() {
+    let fixture = Fixture::with_commit();
+    let repository = fixture.follow("main");
+    repository.fetch().unwrap();
+    assert!(!repository.start_over(), "it would be as large as it is");
+    let commit = fixture.commit("config.yaml", "2");
+    repository.fetch().unwrap();
+    assert!(repository.start_over());
+    assert!(!repository.start_over(), "it is going to already");
+    assert_eq!(repository.poll().unwrap(), RemoteHead { commit: commit.clone(), fetched: false });
+    assert_eq!(repository.fetch().unwrap(), commit);
+    assert_eq!(fixture.packs().len(), 1);
+    assert_eq!(repository.poll().unwrap(), RemoteHead { commit, fetched: true });
 }
 
 #[test]

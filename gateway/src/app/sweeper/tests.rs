@@ -52,6 +52,26 @@ async fn a_deploy_under_way_keeps_the_sweep_out() {
 }
 
 #[tokio::test]
+async fn a_sweep_that_was_kept_out_is_tried_again_soon() {
+    let lab = Lab::following(&["one"]);
+    let old = orphan(&lab, "old", lab.clock.now().before(GRACE * 2));
+    tokio::time::pause();
+    let deploying = lab.under_way.begin().await;
+    let stop = CancellationToken::new();
+    let running = tokio::spawn(sweeper(&lab).run(stop.clone()));
+    tokio::time::sleep(INTERVAL + RETRY * 3 + RETRY / 2).await;
+    assert!(lab.store.contains(&old));
+    drop(deploying);
+    let since = tokio::time::Instant::now();
+    while lab.store.contains(&old) {
+        assert!(since.elapsed() < RETRY * 3, "not swept");
+        tokio::time::sleep(RETRY / 5).await;
+    }
+    stop.cancel();
+    running.await.unwrap();
+}
+
+#[tokio::test]
 async fn an_unreadable_manifest_keeps_only_what_it_might_name() {
     let lab = Lab::following(&["one", "two"]);
     lab.deploy(revision("one", "1"), site(&["one.org"], &[])).await;

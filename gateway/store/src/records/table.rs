@@ -3,9 +3,7 @@
 //! `history` holds every record as JSON, so that a field can be added without a migration; `current`
 //! points into it, and `pins` keeps it from pointing elsewhere. All change in one transaction.
 
-use std::collections::HashSet;
-
-use headgate_types::{Branch, Digest, ProjectName};
+use headgate_types::{Branch, ProjectName};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use serde::de::DeserializeOwned;
 
@@ -161,10 +159,6 @@ pub(super) fn all(database: &Database) -> Result<Vec<RevisionRecord>, RecordsErr
         records.push(decode(project, branch, json.value())?);
     }
     Ok(records)
-}
-
-pub(super) fn manifests(database: &Database) -> Result<HashSet<Digest>, RecordsError> {
-    Ok(all(database)?.into_iter().map(|record| record.manifest).collect())
 }
 
 pub(super) fn remove(database: &Database, project: &ProjectName) -> Result<(), RecordsError> {
