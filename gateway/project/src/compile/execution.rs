@@ -59,7 +59,7 @@ impl Compiler<'_> {
                 self.zero(key, NO_ANSWER, place)
             }
             Written::Value(At { value, place }) if *value > MAX_TIMEOUT => {
-                self.capped(key, "one hour", place);
+                self.capped(key, ("one hour", "1h"), place);
                 Some(MAX_TIMEOUT)
             }
             Written::Value(at) => Some(at.value),
@@ -81,7 +81,9 @@ impl Compiler<'_> {
                 self.zero(key, NO_ANSWER, place)
             }
             Written::Value(At { value, place }) if *value > MAX_MEMORY => {
-                self.capped(key, &format!("{MAX_MEMORY}, all that WebAssembly can address"), place);
+                let most = MAX_MEMORY.to_string();
+                let limit = format!("{most}, all that WebAssembly can address");
+                self.capped(key, (&limit, &most), place);
                 Some(MAX_MEMORY)
             }
             Written::Value(at) => {
@@ -101,13 +103,13 @@ impl Compiler<'_> {
         );
     }
 
-    fn capped(&mut self, key: &str, limit: &str, place: &Place) {
+    fn capped(&mut self, key: &str, (limit, written): (&str, &str), place: &Place) {
         let message = format!("`{key}` is limited to {limit}");
         self.report.push(
             Diagnostic::warning(codes::CAPPED_LIMIT, message)
                 .at(place.clone())
                 .label("more than a function can get")
-                .hint(format!("write `{limit}` or less")),
+                .hint(format!("write `{written}` or less")),
         );
     }
 
