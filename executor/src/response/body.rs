@@ -2,8 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    fmt, mem,
-    pin::Pin,
+    fmt,
+    future::{Future, poll_fn},
+    mem,
+    pin::{Pin, pin},
     task::{Context, Poll},
 };
 
@@ -74,7 +76,9 @@ impl Rest {
         let mut rest = Self { error: result.err(), ..Self::default() };
         let mut cx = Context::from_waker(std::task::Waker::noop());
         let complete = loop {
-            match source.poll(&mut cx) {
+            // Tokio's budget for one turn of a task would have a channel look empty that is not.
+            let next = tokio::task::unconstrained(poll_fn(|cx| source.poll(cx)));
+            match pin!(next).poll(&mut cx) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
                     Ok(bytes) => rest.chunks.push_back(bytes),
                     Err(frame) => {
