@@ -1,4 +1,4 @@
-//! A small pingora application: what `HttpProxy` does around a request, and a few handlers.
+//! A small pingora application: what the gateway's proxy does around a request, and a few handlers.
 
 use std::sync::Arc;
 
@@ -144,7 +144,7 @@ impl HttpServerApp for App {
             if session.response_written().is_none() {
                 let _ = session.respond_error(408).await;
             }
-            return None; // without a goodbye, as `HttpProxy` does
+            return None; // without a goodbye, as pingora's own applications do
         }
         let settings = HttpPersistentSettings::for_session(&session);
         let stream = session.finish().await.ok()??;
