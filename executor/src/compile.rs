@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use headgate_types::ByteSize;
 use wasmtime::{
-    Engine, ExternType, Module, Precompiled,
+    Engine, ExternType, Module, Precompiled, ResourcesRequired,
     component::{Component, Linker, types::ComponentItem},
 };
 
@@ -21,6 +22,9 @@ pub struct Compiled {
     pub entries: Vec<String>,
     /// Functions it imports that are there, but only to answer that they are not served yet.
     pub unserved: Vec<String>,
+    /// What its linear memories take before it runs at all. Of several in one module or component only the
+    /// largest is known; never more than the truth.
+    pub least_memory: ByteSize,
     /// Of a core module: what it imports from other modules of its project, and gives them.
     pub linkage: Linkage,
     /// It was compiled now, not found.
@@ -79,7 +83,8 @@ pub(crate) fn component(
     component::entry(linker, component)
         .map_err(|error| CompileError::Incompatible(error.into()))?;
     let (entries, unserved, linkage) = (Vec::new(), Vec::new(), Linkage::default());
-    Ok(Compiled { kind: GuestKind::Component, entries, unserved, linkage, fresh })
+    let least_memory = component.resources_required().as_ref().map_or(NO_MEMORY, least_memory);
+    Ok(Compiled { kind: GuestKind::Component, entries, unserved, least_memory, linkage, fresh })
 }
 
 /// Interfaces of version 0.2 that the linker provides: `wasi:cli/imports` and `wasi:http`. wasmtime's linker
@@ -170,8 +175,15 @@ pub(crate) fn core_module(
         .filter(|import| core::is_unserved(import.module(), import.name()))
         .map(|import| format!("{}.{}", import.module(), import.name()))
         .collect();
-    let linkage = Linkage::of(module);
-    Ok(Compiled { kind: GuestKind::Core, entries, unserved, linkage, fresh })
+    let (linkage, least_memory) = (Linkage::of(module), least_memory(&module.resources_required()));
+    Ok(Compiled { kind: GuestKind::Core, entries, unserved, least_memory, linkage, fresh })
+}
+
+const NO_MEMORY: ByteSize = ByteSize::from_bytes(0);
+
+fn least_memory(needs: &ResourcesRequired) -> ByteSize {
+    let pages = needs.max_initial_memory_size.unwrap_or_default();
+    ByteSize::from_bytes(pages.saturating_mul(defaults::MEMORY_PAGE))
 }
 
 fn linked_imports(module: &Module) -> usize {

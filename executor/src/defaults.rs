@@ -18,6 +18,8 @@ pub const MEMORY_KEEP_RESIDENT: usize = 64 << 10;
 pub const TABLE_KEEP_RESIDENT: usize = 16 << 10;
 /// A function table of a JavaScript engine has tens of thousands of elements.
 pub const TABLE_ELEMENTS: usize = 100_000;
+/// The pages that linear memories are measured in (WebAssembly core specification, §4.2.8).
+pub const MEMORY_PAGE: u64 = 64 << 10;
 /// Linear memories of one guest. A composed component has one for each part, linked modules have one each.
 pub const MEMORIES: u32 = 16;
 /// Modules of one function, its own included. Each may have a memory.

@@ -8,6 +8,7 @@
 //! Nothing is served before the last step, and the last step takes a manifest whose blobs are all
 //! durable. So a deploy may fail or be killed anywhere: what was served goes on being served.
 
+mod compile;
 mod guest;
 mod ingest;
 pub(crate) mod limits;
@@ -15,12 +16,11 @@ mod link;
 mod progress;
 mod under_way;
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use headgate_executor::{CompileError, Compiled, Executor, FunctionLimits};
+use headgate_executor::{CompileError, Executor, FunctionLimits};
 use headgate_project::{
-    ArtefactFile, Diagnostic, Diagnostics, LoadOptions, Place, Project, Source, diagnostic::codes,
-    tree::Tree,
+    Diagnostic, Diagnostics, LoadOptions, Project, diagnostic::codes, tree::Tree,
 };
 use headgate_store::{BlobStore, RecordsError, StoreError};
 use headgate_types::{Digest, Revision};
@@ -32,16 +32,13 @@ use tokio::{
 
 pub(crate) use self::under_way::UnderWay;
 use self::{
-    guest::{capped_limits, entry_point, guest_refused, unserved_imports},
+    guest::capped_limits,
     ingest::{Extent, Ingested, ingest},
-    link::{Artefacts, Modules},
-    progress::Counter,
     under_way::Deploying,
 };
 pub use self::{ingest::IngestCache, progress::Progress};
 pub use crate::publisher::Accepted;
 use crate::{
-    event::Stage,
     manifest::{
         DomainEntry, EntryPoint, FORMAT, FunctionEntry, LinkedEntry, Manifest, SourceEntry,
         VERSION, WebsiteEntry,
@@ -249,96 +246,6 @@ impl Preparing<'_> {
         *cache = after;
         loaded
     }
-
-    /// Compiles every artefact that is new, checks how each function wants to be called, and links.
-    async fn compile(
-        &self,
-        project: &Project,
-        ingested: &Ingested,
-        extent: Extent,
-        cache: &mut IngestCache,
-        diagnostics: &mut Diagnostics,
-    ) -> Result<Vec<Guest>, DeployError> {
-        let (artefacts, libraries) = (&ingested.artefacts, &ingested.libraries);
-        let total = artefacts.len() + libraries.len();
-        let counter = Counter::new(Stage::Compiling, total as u64, self.progress);
-        let mut used = HashMap::new();
-        for (library, digest) in project.libraries.iter().zip(libraries) {
-            counter.advance();
-            if let (Some(file), Some(digest)) = (&library.artefact, digest) {
-                let found = self.found(file, &library.place, *digest, cache, &mut used);
-                found.await?.into_iter().for_each(|problem| diagnostics.push(problem));
-            }
-        }
-        let mut entries = Vec::with_capacity(artefacts.len());
-        for (function, digest) in project.functions.iter().zip(artefacts) {
-            counter.advance();
-            let Some(digest) = *digest else { continue };
-            if function.source == Source::Own {
-                let file = &function.artefact;
-                let found = self.found(file, &function.place, digest, cache, &mut used);
-                found.await?.into_iter().for_each(|problem| diagnostics.push(problem));
-            }
-            let Some(compiled) = used.get(&digest) else { continue };
-            match entry_point(function, compiled) {
-                Ok(entry) => entries.push((digest, entry)),
-                Err(diagnostic) => diagnostics.push(*diagnostic),
-            }
-        }
-        let known = Artefacts { functions: artefacts, libraries, compiled: &used };
-        let linked = Modules::of(project, &known).link(extent, diagnostics);
-        let guests = entries.into_iter().zip(linked);
-        let guests =
-            guests.map(|((artefact, entry), linked)| Guest { artefact, entry, linked }).collect();
-        cache.compiled = used;
-        counter.end();
-        Ok(guests)
-    }
-
-    /// Learns what an artefact is and wants, and what is to be said about that.
-    async fn found(
-        &self,
-        file: &ArtefactFile,
-        place: &Place,
-        digest: Digest,
-        cache: &mut IngestCache,
-        used: &mut HashMap<Digest, Compiled>,
-    ) -> Result<Vec<Diagnostic>, DeployError> {
-        match self.compiled(digest, cache).await {
-            Ok(compiled) => {
-                let warning = unserved_imports(file, place, &compiled);
-                used.insert(digest, compiled);
-                Ok(warning.into_iter().collect())
-            }
-            Err(Uncompiled::Node(error)) => Err(error),
-            Err(Uncompiled::Guest(error)) => Ok(guest_refused(file, place, &error)),
-        }
-    }
-
-    /// What is known of an artefact. One that was compiled before, and still is, is not even read.
-    async fn compiled(
-        &self,
-        digest: Digest,
-        cache: &mut IngestCache,
-    ) -> Result<Compiled, Uncompiled> {
-        if let Some(compiled) = cache.compiled.get(&digest)
-            && self.executor.has_native(digest)
-        {
-            return Ok(compiled.clone());
-        }
-        let store = self.store.clone();
-        let read = task::spawn_blocking(move || store.read(&digest)).await;
-        let wasm = read.map_err(DeployError::from).and_then(|read| Ok(read?));
-        let compiled = self.executor.compile(digest, wasm.map_err(Uncompiled::Node)?).await;
-        let compiled = compiled.map_err(|error| match error {
-            CompileError::Native(_) | CompileError::Interrupted => {
-                Uncompiled::Node(DeployError::Executor(error))
-            }
-            error => Uncompiled::Guest(error),
-        })?;
-        cache.compiled.insert(digest, compiled.clone());
-        Ok(compiled)
-    }
 }
 
 /// A tree that was read, and what its files became.
@@ -347,12 +254,6 @@ struct Loaded {
     extent: Extent,
     diagnostics: Diagnostics,
     ingested: Ingested,
-}
-
-/// Whose fault it is that an artefact was not compiled.
-enum Uncompiled {
-    Node(DeployError),
-    Guest(CompileError),
 }
 
 fn too_many_domains(project: &Project) -> Option<Diagnostic> {

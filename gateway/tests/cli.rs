@@ -333,9 +333,18 @@ fn check_speaks_json() {
 }
 
 #[test]
-fn check_speaks_sarif_with_paths_from_where_it_runs() {
+fn check_speaks_sarif_with_paths_from_the_repositorys_top() {
     let home = Home::new();
-    let broken = home.run(&["check", &fixture("broken"), "--output", "sarif"]);
+    let shop = home.path().join("work/shop");
+    fs::create_dir_all(shop.join("functions")).unwrap();
+    for file in ["config.yaml", "functions/bad_duration.yaml"] {
+        fs::copy(Path::new(&fixture("broken")).join(file), shop.join(file)).unwrap();
+    }
+    let sarif = |from: &Path, dir: &str| {
+        let mut command = home.command(&["check", dir, "--output", "sarif"]);
+        finish(command.current_dir(from).spawn().unwrap())
+    };
+    let broken = sarif(&shop, ".");
     assert_eq!(broken.code, Some(1));
     let run = broken.json()["runs"][0].clone();
     let results = run["results"].as_array().unwrap();
@@ -348,12 +357,37 @@ fn check_speaks_sarif_with_paths_from_where_it_runs() {
     assert_eq!(physical["artifactLocation"]["uri"], "functions/bad_duration.yaml");
     let region = &physical["region"];
     assert_eq!((&region["startLine"], &region["startColumn"]), (&11.into(), &12.into()));
-    let mut above = home.command(&["check", "broken", "--output", "sarif"]);
-    let above = finish(above.current_dir(fixture("broken/..")).spawn().unwrap());
-    assert!(above.stdout.contains(r#""uri":"broken/functions/bad_duration.yaml""#), "{above:?}");
+    let has = |ended: &Ended, uri: &str| ended.stdout.contains(&format!(r#""uri":"{uri}""#));
+    let above = sarif(&shop.join(".."), "shop");
+    assert!(has(&above, "shop/functions/bad_duration.yaml"), "{above:?}");
+    // In a repository it does not matter where the command runs.
+    fs::create_dir(home.path().join(".git")).unwrap();
+    for (from, dir) in
+        [(&*shop, "."), (&shop.join(".."), "shop"), (Path::new("/"), shop.to_str().unwrap())]
+    {
+        let ended = sarif(from, dir);
+        assert!(has(&ended, "work/shop/functions/bad_duration.yaml"), "{ended:?}");
+    }
     let status = home.run(&["status", "--output", "sarif"]);
     assert_eq!((status.code, status.stdout.as_str()), (Some(2), ""));
     assert!(status.stderr.contains("only `headgate check` writes SARIF"), "{}", status.stderr);
+}
+
+#[test]
+fn check_of_a_folder_that_is_no_project_does_not_read_it() {
+    let home = Home::new();
+    // Deeper than any project: whoever lists it says so.
+    let deep = (0..40).map(|_| "deeper").collect::<Vec<_>>().join("/");
+    fs::create_dir_all(home.path().join("elsewhere").join(&deep)).unwrap();
+    fs::create_dir_all(home.path().join("elsewhere/shop")).unwrap();
+    fs::write(home.path().join("elsewhere/shop/config.yaml"), "name: shop\n").unwrap();
+    let ended = home.run(&["check", "elsewhere"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stdout.contains("error[no-project]: there is no project here"), "{ended:?}");
+    assert!(ended.stdout.contains("did you mean one of its folders? `shop`"), "{ended:?}");
+    fs::write(home.path().join("elsewhere/config.yaml"), "name: all\n").unwrap();
+    let listed = home.run(&["check", "elsewhere"]);
+    assert!(listed.stderr.contains("more than 32 folders deep"), "{listed:?}");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Only paths are looked at. What the bytes are is told when they are unpacked and compiled; a file
 //! that is too large, empty, or reached only through a link is explained here.
 
+mod sources;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -88,10 +90,16 @@ pub(crate) fn of_guest(
     }
     let hint = match bases.iter().find(|base| !tree.under(base).is_empty()) {
         Some(base) => format!(
-            "`{base}/` holds no built guest: build it, and if this is a repository, commit the \
-             result (`.gitignore` may leave it out)"
+            "`{base}/` holds no built guest: build it {}, and if this is a repository, commit the \
+             result (`.gitignore` may leave it out)",
+            sources::how_to_build(tree, base)
         ),
-        None => format!("put the {}'s WebAssembly at `{}.wasm`", group.noun(), bases[0]),
+        None => format!(
+            "put the {0}'s WebAssembly at `{1}.wasm`, or its sources and the `main.wasm` they are built \
+             to into `{1}/`; `headgate new` shows how in several languages",
+            group.noun(),
+            bases[0]
+        ),
     };
     let message = format!("the {} `{}` has no WebAssembly file", group.noun(), name.name);
     let mut diagnostic = search.failed(Diagnostic::error(codes::ARTEFACT_NOT_FOUND, message));
@@ -241,7 +249,7 @@ fn doubtful(tree: &dyn Tree, base: &str) -> Option<Diagnostic> {
         return Some(
             Diagnostic::warning(codes::SITE_NOT_BUILT, message)
                 .note("it holds a `package.json`, and no `out/`, `dist/` or `build/` with an index")
-                .hint("run the site's build; its output is then served instead"),
+                .hint("run the site's build, `npm run build` as a rule; its output is then served instead"),
         );
     }
     if tree.find(&format!("{base}/{INDEX}")).is_some() {

@@ -6,6 +6,7 @@
 mod code;
 mod domain;
 mod execution;
+mod foreign;
 mod function;
 mod resources;
 mod routes;

@@ -68,6 +68,10 @@ pub const MAX_MEMORY: ByteSize = ByteSize::from_mib(4096);
 /// WebAssembly memory comes in pages of this size; smaller limits are rounded up to one.
 pub const MEMORY_PAGE: u64 = 64 * 1024;
 
+/// Names of a folder that are looked at to see whether it is a project. A project's top has a dozen, a
+/// folder of downloads thousands.
+pub const MAX_LOOKED_AT: usize = 10_000;
+
 /// Problems kept of one severity; more are only counted. Ten thousand functions may each lack an `id`.
 pub const MAX_DIAGNOSTICS: usize = 10_000;
 

@@ -66,9 +66,11 @@ pub(crate) fn scan<'a>(tree: &'a dyn Tree, report: &mut Diagnostics) -> Option<L
     }
     if files > MAX_YAML_FILES || bytes > MAX_YAML_TOTAL {
         let message = format!("this project has {files} YAML files with {bytes} bytes");
-        report.push(Diagnostic::error(codes::TOO_MANY, message).hint(format!(
+        let hint = format!(
             "a project has at most {MAX_YAML_FILES} files with {MAX_YAML_TOTAL} bytes; split it"
-        )));
+        );
+        let error = Diagnostic::error(codes::TOO_MANY, message).at(Place::file("config.yaml"));
+        report.push(error.hint(hint));
         return None;
     }
     Some(layout)
@@ -142,12 +144,18 @@ fn check_name(name: &str, kind: &str, path: &str, report: &mut Diagnostics) -> b
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let valid = (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed);
     if !valid {
+        let ours: String = name.chars().map(|c| if allowed(c) { c } else { '_' }).collect();
+        // Of a name in another script nothing would be left.
+        let rename = match ours.contains(|c: char| c.is_ascii_alphanumeric()) {
+            true => format!(", such as {}", quoted(&ours[..ours.len().min(MAX_NAME)])),
+            false => String::new(),
+        };
         let message = format!("{} cannot be the name of this {kind}", quoted(name));
         report.push(
             Diagnostic::error(codes::INVALID_NAME, message)
                 .at(Place::file(path))
                 .note("files and folders name what they describe")
-                .hint(format!("use at most {MAX_NAME} letters, digits, `_` and `-`")),
+                .hint(format!("use at most {MAX_NAME} letters, digits, `_` and `-`{rename}")),
         );
     }
     valid

@@ -30,6 +30,7 @@ mod identity;
 pub mod json_schema;
 mod layout;
 mod load;
+pub mod marks;
 pub mod model;
 mod raw;
 mod schema;

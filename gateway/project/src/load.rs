@@ -2,9 +2,10 @@
 
 use crate::{
     artefact, compile,
-    diagnostic::{Diagnostic, Diagnostics, Place, codes},
+    diagnostic::{Diagnostic, Diagnostics, Place, closest, codes, listed},
     identity,
     layout::{self, Layout, ResourceFile},
+    marks,
     model::{About, Group, Project, Website},
     raw,
     schema::{self, Document, Fields},
@@ -66,7 +67,7 @@ fn project(tree: &dyn Tree, options: &LoadOptions, report: &mut Diagnostics) -> 
         {
             return Some(plain_site(root));
         }
-        report.push(no_project(options));
+        report.push(no_project(tree, options));
         return None;
     }
     if !layout.has_config {
@@ -79,41 +80,69 @@ fn project(tree: &dyn Tree, options: &LoadOptions, report: &mut Diagnostics) -> 
     }
     let raw = read(tree, layout, report);
     let project = compile::compile(raw, tree, options, report);
-    if let Some(error) = nothing_left(&project, report) {
-        report.push(error);
+    if let Some(problem) = nothing_left(&project, report) {
+        report.push(problem);
     }
     Some(project)
 }
 
-/// A project that would take its site down because a folder or a file of it is called a little wrong.
+/// A project that would take its site down: because a folder or a file of it is called a little wrong,
+/// or because there is nothing that answers requests.
 fn nothing_left(project: &Project, report: &Diagnostics) -> Option<Diagnostic> {
-    let Project { functions, idle_functions, websites, .. } = project;
-    if !(functions.is_empty() && idle_functions.is_empty() && websites.is_empty()) {
+    let Project { functions, idle_functions, websites, unserved, .. } = project;
+    let code_elsewhere = || report.iter().any(|found| found.code == codes::CODE_ELSEWHERE);
+    if !(functions.is_empty() && websites.is_empty()) || report.has_errors() || code_elsewhere() {
         return None;
     }
-    let unread = |found: &&Diagnostic| {
-        matches!(found.code, codes::UNKNOWN_FOLDER | codes::YML_EXTENSION) && !report.has_errors()
-    };
-    let unread = report.iter().find(unread)?;
-    let error =
-        Diagnostic::error(codes::SERVES_NOTHING, "this project has no function and no website")
+    let unread = report.iter().filter(|found| could_answer(found));
+    let unread: Vec<_> = unread.filter_map(|it| it.place.clone()).take(MOST_UNREAD).collect();
+    if !unread.is_empty() && idle_functions.is_empty() {
+        let message = "this project has no function and no website";
+        let error = Diagnostic::error(codes::SERVES_NOTHING, message)
             .at(Place::file("config.yaml"))
             .note("what could be one is not read; its warning says why")
             .hint("mend that, and the project is served");
-    Some(match &unread.place {
-        Some(place) => error.related(place.clone(), "not read"),
-        None => error,
-    })
+        let related = |error: Diagnostic, place| error.related(place, "not read");
+        return Some(unread.into_iter().fold(error, related));
+    }
+    let names = listed(unserved.iter().map(|idle| &*idle.name));
+    let warning = Diagnostic::warning(codes::SERVES_NOTHING, "this project answers no request")
+        .at(Place::file("config.yaml"))
+        .note(match (idle_functions.is_empty(), unserved.is_empty()) {
+            (true, true) => "it has no function and no website".to_owned(),
+            (true, false) => {
+                format!("it has no function and no website, and nothing here uses {names}")
+            }
+            (false, _) => format!("it has no website, and nothing here calls or uses {names}"),
+        });
+    Some(warning.hint(
+        "add a website as `websites/main.yaml` with its files in `websites/main/`, or a function with \
+         `trigger: {type: http, method: GET, paths: [/hello]}`",
+    ))
 }
 
-fn no_project(options: &LoadOptions) -> Diagnostic {
-    let wanted = match options.plain_site {
+/// Whoever mends these has understood.
+const MOST_UNREAD: usize = 10;
+
+/// Whether a warning is about files that are not read and might be functions or websites.
+fn could_answer(found: &Diagnostic) -> bool {
+    let groups = || [Group::Functions, Group::Websites].map(Group::folder);
+    let names_one =
+        |place: &Place| place.file.split('/').any(|folder| closest(folder, groups()).is_some());
+    matches!(found.code, codes::UNKNOWN_FOLDER | codes::YML_EXTENSION)
+        && found.place.as_ref().is_some_and(names_one)
+}
+
+fn no_project(tree: &dyn Tree, options: &LoadOptions) -> Diagnostic {
+    let error = marks::nothing_here(match options.plain_site {
         true => "a project has a `config.yaml`, a website an `index.html`",
         false => "a project has a `config.yaml` at the top of its repository",
-    };
-    Diagnostic::error(codes::NO_PROJECT, "there is no project here")
-        .note(wanted)
-        .hint("check the folder and the branch")
+    });
+    let below = tree.entries().iter().filter_map(|entry| match entry.path.split_once('/') {
+        Some((folder, "config.yaml")) => Some(folder.to_owned()),
+        _ => None,
+    });
+    marks::point_below(error, below.collect())
 }
 
 fn plain_site(root: crate::model::SiteRoot) -> Project {

@@ -139,8 +139,12 @@ pub struct Function {
     /// Where `call` is written or, if it is missing, where it would be.
     pub call_place: Place,
     pub timeout: Duration,
+    /// As [`Self::call_place`].
+    pub timeout_place: Place,
     /// Whole WebAssembly pages.
     pub memory: ByteSize,
+    /// As [`Self::call_place`].
+    pub memory_place: Place,
     pub variables: BTreeMap<String, String>,
     /// The function's file as a whole.
     pub place: Place,

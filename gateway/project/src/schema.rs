@@ -5,6 +5,8 @@
 //! `compile`'s business. The JSON Schemas for editors are made from the same tables.
 
 mod groups;
+mod instead;
+mod near;
 mod reader;
 
 use std::{sync::Arc, time::Duration};
@@ -63,6 +65,16 @@ pub(crate) enum Shape {
     Older(&'static str, &'static Self),
     /// Known from older projects and without effect, for this reason.
     Obsolete(&'static str),
+}
+
+impl Shape {
+    /// What it is read as, under whichever of its spellings.
+    fn current(self) -> Self {
+        match self {
+            Self::Older(_, shape) => shape.current(),
+            shape => shape,
+        }
+    }
 }
 
 /// Keys of which one has to be there; paths such as `trigger.paths`.

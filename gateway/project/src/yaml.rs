@@ -5,6 +5,7 @@
 //! Aliases are followed within a budget, so that a file cannot unfold into gigabytes. What the values
 //! mean is `schema`'s business.
 
+mod brackets;
 mod build;
 mod syntax;
 
@@ -57,6 +58,16 @@ pub(crate) enum Value {
 pub(crate) struct Key {
     pub(crate) span: Span,
     pub(crate) text: Box<str>,
+}
+
+impl Node {
+    /// What is written, if it is no list and no map.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match &self.value {
+            Value::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
 }
 
 impl Source {

@@ -393,8 +393,10 @@ fn print(project: &Project) -> Files {
         );
     }
     let own = project.functions.iter().filter(|it| it.source == Source::Own);
+    let idle = project.idle_functions.iter().filter(|it| it.source == Source::Own);
+    let idle = idle.filter_map(|it| it.artefact.as_ref());
     let libraries = project.libraries.iter().filter_map(|it| it.artefact.as_ref());
-    let artefacts = own.map(|it| &it.artefact).chain(libraries);
+    let artefacts = own.map(|it| &it.artefact).chain(idle).chain(libraries);
     files.extend(artefacts.map(|artefact| (artefact.path.to_string(), "x".to_owned())));
     for website in &project.websites {
         let SiteRoot::Folder { dir } = &website.root else { panic!("{website:?}") };

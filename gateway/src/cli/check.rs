@@ -8,7 +8,7 @@ use std::{env, path::Path, sync::Arc};
 use anyhow::Context as _;
 use headgate_executor::{Executor, GuestLine, GuestLog};
 use headgate_project::{
-    Diagnostics, LoadOptions,
+    Diagnostics, LoadOptions, marks,
     tree::{FolderTree, TreeLimits},
 };
 use headgate_store::BlobStore;
@@ -31,10 +31,16 @@ use crate::{
 pub(super) fn run(dir: &Path, output: &Output) -> anyhow::Result<Verdict> {
     let options = DevOptions { dir: dir.to_owned(), ..DevOptions::default() };
     let config = NodeConfig::for_dev(&options, &serve::homes()?)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let diagnostics = runtime.block_on(check(dir, &config, output))?;
+    let diagnostics = if marks::is_project(dir).with_context(|| reading(dir))? {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        runtime.block_on(check(dir, &config, output))?
+    } else {
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.push(marks::no_project(dir));
+        diagnostics
+    };
     if output.format == OutputFormat::Sarif {
-        let log = diagnostics.to_sarif(env!("CARGO_PKG_VERSION"), &folder_from_here(dir));
+        let log = diagnostics.to_sarif(env!("CARGO_PKG_VERSION"), &folder_in_repository(dir));
         output.json(&log)?;
     } else if output.is_json() {
         output.json(&json!({
@@ -52,7 +58,7 @@ pub(super) fn run(dir: &Path, output: &Output) -> anyhow::Result<Verdict> {
 
 async fn check(dir: &Path, config: &NodeConfig, output: &Output) -> anyhow::Result<Diagnostics> {
     let tree = FolderTree::open(dir, &TreeLimits::default(), SystemClock.now())
-        .with_context(|| format!("reading {}", dir.display()))?;
+        .with_context(|| reading(dir))?;
     let scratch = tempfile::tempdir().context("making a temporary folder")?;
     let config = NodeConfig { state: scratch.path().to_owned(), ..config.clone() };
     let store = BlobStore::open(&config.state.join("blobs")).context("opening a blob store")?;
@@ -84,13 +90,19 @@ async fn check(dir: &Path, config: &NodeConfig, output: &Output) -> anyhow::Resu
     Ok(checked?)
 }
 
-/// `shop/` for a project below the folder this runs in, which is where code hosts begin their paths;
-/// else nothing.
-fn folder_from_here(dir: &Path) -> String {
+fn reading(dir: &Path) -> String {
+    format!("reading {}", dir.display())
+}
+
+/// `shop/` for a project in a folder of its repository: code hosts begin their paths at the repository's
+/// top. Without a repository, at the folder this runs in, if the project is below that; else nothing.
+fn folder_in_repository(dir: &Path) -> String {
     let below = || {
-        let here = env::current_dir().and_then(|here| here.canonicalize()).ok()?;
         let dir = dir.canonicalize().ok()?;
-        let below = dir.strip_prefix(here).ok()?;
+        let here = || env::current_dir().and_then(|here| here.canonicalize()).ok();
+        // A file in worktrees and submodules, else a folder.
+        let top = dir.ancestors().find(|above| above.join(".git").exists()).map(Path::to_owned);
+        let below = dir.strip_prefix(top.or_else(here)?).ok()?;
         Some(below.iter().map(|name| format!("{}/", name.to_string_lossy())).collect())
     };
     below().unwrap_or_default()

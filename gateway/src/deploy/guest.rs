@@ -2,6 +2,7 @@
 
 use headgate_executor::{CompileError, Compiled, FunctionLimits, GuestKind, MissingImport};
 use headgate_project::{ArtefactFile, Diagnostic, Function, Place, diagnostic::codes};
+use headgate_types::ByteSize;
 
 use super::ingest::of_repository;
 use crate::manifest::EntryPoint;
@@ -72,24 +73,64 @@ pub(super) fn unserved_imports(
 /// A warning for each limit of which the function wants more than this node gives.
 pub(super) fn capped_limits(function: &Function, limits: &FunctionLimits) -> Vec<Diagnostic> {
     let mut warnings = Vec::new();
-    let mut capped = |what: &str, asked: String, given: String, key: &str| {
+    let mut capped = |what: &str, asked: String, given: String, keys: [&str; 2], place: &Place| {
+        let [key, of_node] = keys;
         let text = format!("`{}` asks for {asked} of {what}, and gets {given}", function.name);
-        let warning = Diagnostic::warning(codes::CAPPED_LIMIT, text).at(function.place.clone());
         warnings.push(
-            warning
-                .note(format!("this node's limit is `executor.{key}`"))
-                .hint("ask for less, or raise the limit in node.yaml"),
+            Diagnostic::warning(codes::CAPPED_LIMIT, text)
+                .at(place.clone())
+                .label("more than this node gives")
+                .note(format!("this node's limit is `executor.{of_node}`"))
+                .hint(format!(
+                    "write `{key}: {given}` or less, or raise the limit in node.yaml: \
+                     `executor: {{{of_node}: {asked}}}`"
+                )),
         );
     };
     if function.memory > limits.memory {
         let (asked, given) = (function.memory.to_string(), limits.memory.to_string());
-        capped("memory", asked, given, "memory_limit");
+        capped("memory", asked, given, ["memory", "memory_limit"], &function.memory_place);
     }
     if function.timeout > limits.deadline {
-        let (asked, given) = (function.timeout, limits.deadline);
-        capped("time", format!("{asked:?}"), format!("{given:?}"), "deadline_limit");
+        let (asked, given) = (format!("{:?}", function.timeout), format!("{:?}", limits.deadline));
+        capped("time", asked, given, ["timeout", "deadline_limit"], &function.timeout_place);
     }
     warnings
+}
+
+/// An error if the memories of all the modules a function runs with do not fit into what it may use: no
+/// request could ever be answered.
+pub(super) fn too_little_memory<'a>(
+    function: &Function,
+    modules: impl Iterator<Item = &'a Compiled>,
+    limit: ByteSize,
+) -> Option<Diagnostic> {
+    let memories = modules.map(|module| module.least_memory.as_bytes());
+    let needed = ByteSize::from_bytes(memories.fold(0, u64::saturating_add));
+    let given = function.memory.min(limit);
+    if needed <= given {
+        return None;
+    }
+    let text = format!(
+        "{} begins with {needed} of memory, and `{}` gets {given}",
+        function.artefact.path, function.name
+    );
+    let enough = ByteSize::from_mib(needed.as_bytes().div_ceil(1 << 20));
+    let mut error = Diagnostic::error(codes::TOO_LITTLE_MEMORY, text)
+        .at(function.memory_place.clone())
+        .note("it could not even be started, so each request would fail");
+    let write = format!("write `memory: {enough}` or more");
+    if needed > limit {
+        error = error.note(format!("this node gives no function more than {limit}"));
+        let raise = format!("raise it in node.yaml: `executor: {{memory_limit: {enough}}}`");
+        error = match needed > function.memory {
+            true => error.hint(format!("{write}, and {raise}")),
+            false => error.hint(raise),
+        };
+    } else {
+        error = error.hint(format!("{write} below `execution:`"));
+    }
+    Some(of_code(error, &function.artefact))
 }
 
 /// Why an artefact cannot run here; one diagnostic for each thing that is wrong with it.

@@ -28,6 +28,8 @@ use crate::event::Stage;
 pub(super) struct Ingested {
     /// One for each function, in order; `None` where a diagnostic says why.
     pub(super) artefacts: Vec<Option<Digest>>,
+    /// One for each function that nothing calls, in order; `None` also where there is no artefact.
+    pub(super) idle: Vec<Option<Digest>>,
     /// One for each library, in order; `None` also where there is no artefact.
     pub(super) libraries: Vec<Option<Digest>>,
     /// One for each website, in order.
@@ -109,7 +111,8 @@ fn items(tree: &dyn Tree, project: &Project) -> u64 {
         SiteRoot::Folder { dir } => tree.under(dir).len(),
         SiteRoot::Archive { .. } => 1,
     });
-    (project.functions.len() + project.libraries.len() + sites.sum::<usize>()) as u64
+    let guests = project.functions.len() + project.idle_functions.len() + project.libraries.len();
+    (guests + sites.sum::<usize>()) as u64
 }
 
 struct Ingest<'a> {
@@ -140,6 +143,17 @@ impl Ingest<'_> {
                 }
             };
             self.done.artefacts.push(artefact);
+            self.counter.advance();
+        }
+        for function in &project.idle_functions {
+            let artefact = match (&function.source, &function.artefact) {
+                (Source::Own, Some(file)) => self.artefact(file, &function.place)?,
+                (Source::Library(_), Some(file)) => {
+                    self.cache.artefacts.get(&file.fingerprint).copied()
+                }
+                (_, None) => None,
+            };
+            self.done.idle.push(artefact);
             self.counter.advance();
         }
         if extent == Extent::Guests {
@@ -300,7 +314,8 @@ impl Ingest<'_> {
             return Err(DeployError::SourceChanged);
         }
         let text = format!("{path} cannot be read: {}", Chain(&error));
-        let diagnostic = Diagnostic::error(codes::UNREADABLE_FILE, text);
+        let diagnostic = Diagnostic::error(codes::UNREADABLE_FILE, text)
+            .hint("check that the file is there, and who may read it");
         self.report(path, diagnostic.at(place.clone()));
         Ok(())
     }

@@ -41,14 +41,14 @@ enum Code<'a> {
     Broken,
     /// There is none.
     Missing,
-    /// Of a function that nothing calls yet, whose code is not read.
-    Idle,
 }
 
 /// What became of a project's artefacts: the digest of each, as ingested, and what is known of them.
 pub(super) struct Artefacts<'a> {
     /// One for each function, in order.
     pub(super) functions: &'a [Option<Digest>],
+    /// One for each function that nothing calls, in order.
+    pub(super) idle: &'a [Option<Digest>],
     /// One for each library, in order.
     pub(super) libraries: &'a [Option<Digest>],
     pub(super) compiled: &'a HashMap<Digest, Compiled>,
@@ -74,10 +74,14 @@ impl<'a> Modules<'a> {
             let code = code(&function.artefact, *digest);
             insert(&function.application, name, code, &function.place);
         }
-        for function in &project.idle_functions {
+        for (function, digest) in project.idle_functions.iter().zip(artefacts.idle) {
             let name = format!("functions/{}", function.name);
-            let called = matches!(function.trigger, Trigger::Http(_));
-            let code = if called { Code::Broken } else { Code::Idle };
+            let code = match (&function.artefact, &function.trigger) {
+                (Some(file), _) => code(file, *digest),
+                // It cannot be called without, which was told.
+                (None, Trigger::Http(_)) => Code::Broken,
+                (None, _) => Code::Missing,
+            };
             insert(&function.application, name, code, &function.place);
         }
         for (library, digest) in project.libraries.iter().zip(artefacts.libraries) {
@@ -279,15 +283,9 @@ impl<'m, 'a, 's> Walk<'m, 'a, 's> {
             Code::Missing => {
                 let message = format!("{importer} imports from {name}, which has no WebAssembly");
                 let error = Diagnostic::error(codes::ARTEFACT_NOT_FOUND, message)
-                    .related(found.place.clone(), "the library");
+                    .related(found.place.clone(), "described here");
                 let hint = format!("put it at `{}.wasm`", found.name);
                 self.tell(importer, error.hint(hint));
-            }
-            Code::Idle => {
-                let message = format!("{importer} imports from {name}, which is no HTTP function");
-                let error = Diagnostic::error(codes::NOT_LINKABLE, message)
-                    .related(found.place.clone(), "the function");
-                self.tell(importer, error.hint("put what both need into a library"));
             }
             Code::Compiled { compiled, .. } if compiled.kind == GuestKind::Component => {
                 let message = format!("{importer} imports from {name}, which is a component");

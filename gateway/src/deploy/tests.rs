@@ -208,7 +208,15 @@ async fn what_a_function_asks_for_is_cut_to_the_nodes_limits_with_a_warning() {
         accepted(lab.deploy_cached(revision("one", "1"), tree, &mut IngestCache::default()).await);
     let capped = diagnostics.iter().filter(|found| found.code == codes::CAPPED_LIMIT);
     let notes: Vec<_> = capped.flat_map(|found| &found.notes).collect();
-    assert!(notes[0].contains("memory_limit") && notes[1].contains("deadline_limit"), "{notes:?}");
+    assert!(notes[0].contains("deadline_limit") && notes[1].contains("memory_limit"), "{notes:?}");
+    let told = diagnostics.render_human(false);
+    for hint in [
+        "10 |   memory: 1GiB",
+        "write `memory: 64MiB` or less, or raise the limit in node.yaml: `executor: {memory_limit: 1GiB}`",
+        "write `timeout: 30s` or less, or raise the limit in node.yaml: `executor: {deadline_limit: 600s}`",
+    ] {
+        assert!(told.contains(hint), "{told}");
+    }
     let snapshot = lab.publisher().cell().load();
     let function = snapshot.routes().routes().find_map(|(_, route)| match &route.target {
         Target::Function(function) => Some(function.spec().limits),
@@ -217,4 +225,41 @@ async fn what_a_function_asks_for_is_cut_to_the_nodes_limits_with_a_warning() {
     let (given, limits) = (function.unwrap(), FunctionLimits::default());
     assert_eq!((given.memory, given.deadline), (limits.memory, limits.deadline));
     assert!(given.deadline < Duration::from_secs(600));
+}
+
+#[tokio::test]
+async fn a_function_with_less_memory_than_its_modules_begin_with_is_refused() {
+    // The library's memory is the second one of the instance.
+    let module = wat::parse_str(
+        r#"(module (import "libraries/a" "f" (func)) (memory 20)
+        (func (export "main") (param i32)))"#,
+    );
+    let library = wat::parse_str(r#"(module (memory 12) (func (export "f")))"#);
+    let (module, library) = (module.unwrap(), library.unwrap());
+    let deploy = async |memory: &str| {
+        let function = function_yaml("1s", memory);
+        let files: [(&str, &[u8]); 4] = [
+            ("functions/f.yaml", function.as_bytes()),
+            ("functions/f.wasm", &module),
+            ("libraries/a.yaml", b"id: a\n"),
+            ("libraries/a.wasm", &library),
+        ];
+        Lab::following(&["one"]).deploy(revision("one", "1"), site(&["x.org"], &files)).await
+    };
+    assert!(matches!(deploy("2MiB").await, Outcome::Accepted { .. }));
+    let Outcome::Refused(diagnostics) = deploy("1MiB").await else { panic!("it was accepted") };
+    assert_eq!(
+        diagnostics.render_human(false),
+        "error[too-little-memory]: functions/f.wasm begins with 2MiB of memory, and `f` gets 1MiB
+  --> functions/f.yaml:10:11
+   |
+10 |   memory: 1MiB
+   |           ^^^^
+   |
+   = note: it could not even be started, so each request would fail
+   = help: write `memory: 2MiB` or more below `execution:`
+
+1 error
+"
+    );
 }

@@ -96,8 +96,10 @@ impl Compiler<'_> {
                      repositories; a node that follows this one alone refuses it",
                 )
                 .hint(
-                    "to keep all in one repository, put each function's WebAssembly at \
-                     `functions/<name>.wasm` and each website's files into `websites/<name>/`",
+                    "name the others to the node, in this project's entry in `node.yaml`: `code: URL` for \
+                     functions and libraries, `repositories: {acme/site: URL}` for websites; or keep all in \
+                     one repository, with WebAssembly at `functions/<name>.wasm` and a site's files in \
+                     `websites/<name>/`",
                 ),
         );
     }

@@ -50,20 +50,12 @@ impl Compiler<'_> {
             Ok(host) if text.parse::<IpAddr>().is_err() => return Some(host),
             Ok(_) => (
                 format!("{} is an address, not a name", quoted(text)),
-                "write a host name such as `shop.example.com`: certificates and routes go by name",
+                "write a host name such as `shop.example.com`: certificates and routes go by name"
+                    .to_owned(),
             ),
             Err(error) => {
-                let hint = if text.contains("://") || text.contains('/') {
-                    "write the host alone, without `https://` and without a path"
-                } else if text.contains(':') {
-                    "write the host without a port"
-                } else if !text.is_ascii() {
-                    "write it in its ASCII form, as registrars show it: `xn--…`"
-                } else {
-                    "write a host name such as `shop.example.com`, or `*.example.com` for all \
-                     names directly below one"
-                };
-                (format!("{} is not a host name: {error}", quoted(text)), hint)
+                let message = format!("{} is not a host name: {error}", quoted(text));
+                (message, host_hint(text))
             }
         };
         self.report.push(
@@ -104,7 +96,7 @@ impl Compiler<'_> {
     ) -> Resolved {
         let mut resolved = Resolved::default();
         let hint = match self.domains.visible(application).as_slice() {
-            [] => "add a file such as `domains/main.yaml` with an `fqdn`, then `domains: [main]`"
+            [] => "add a file such as `domains/main.yaml` with `fqdn: shop.example.com`, then `domains: [main]`"
                 .to_owned(),
             [first, ..] => format!("name the domains it answers under: `domains: [{first}]`"),
         };
@@ -133,12 +125,23 @@ impl Compiler<'_> {
         self.report.push_with(Severity::Error, || {
             let message = format!("the domain {} is not defined", quoted(name));
             let error = Diagnostic::error(codes::UNKNOWN_DOMAIN, message).at(place);
-            let remedy = file_to_add(Group::Domains, name);
-            let error = self.domains.explain(error, application, name, &remedy);
-            let Some(host) = name.parse::<HostPattern>().ok().filter(|_| name.contains('.')) else {
-                return error;
+            let Some(host) = host_within(name).filter(|_| name.contains('.')) else {
+                let remedy = format!(
+                    "{}, with its host name: `fqdn: shop.example.com`",
+                    file_to_add(Group::Domains, name)
+                );
+                return self.domains.explain(error, application, name, &remedy);
             };
             let visible = self.domains.visible(application);
+            let taken = |name: &&str| visible.iter().any(|known| **known == **name);
+            let label = host.to_string();
+            let label = label.split('.').find(|label| *label != "*").unwrap_or_default();
+            let file = ["main", label].into_iter().find(|name| !taken(name)).unwrap_or("NAME");
+            let remedy = format!(
+                "add the file `domains/{file}.yaml` with `fqdn: {}`, and write `domains: [{file}]`",
+                fqdn(&host)
+            );
+            let error = self.domains.explain(error, application, name, &remedy);
             let by_host = visible.iter().find(|name| {
                 let found = self.domains.find(application, name);
                 found.is_some_and(|(_, other)| other.as_ref() == Some(&host))
@@ -150,4 +153,42 @@ impl Compiler<'_> {
             error.note("`domains` lists the names of files in `domains/`, not host names")
         });
     }
+}
+
+/// What to write instead of something that is no host name.
+fn host_hint(text: &str) -> String {
+    match host_within(text) {
+        Some(host) if text.contains('/') => {
+            format!(
+                "write the host alone, without `https://` and without a path: `fqdn: {}`",
+                fqdn(&host)
+            )
+        }
+        Some(host) => format!("write the host without a port: `fqdn: {}`", fqdn(&host)),
+        None if text.contains("://") || text.contains('/') => {
+            "write the host alone, without `https://` and without a path".to_owned()
+        }
+        None if !text.is_ascii() => {
+            "write it in its ASCII form, as registrars show it: `xn--…`".to_owned()
+        }
+        None => "write a host name such as `shop.example.com`, or `*.example.com` for all names \
+                 directly below one"
+            .to_owned(),
+    }
+}
+
+/// The host in a URL, or beside a port.
+fn host_within(text: &str) -> Option<HostPattern> {
+    let text = text.trim();
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?;
+    let host = host.rsplit_once(':').map_or(host, |(host, _)| host);
+    host.parse().ok().filter(|_| host.parse::<IpAddr>().is_err())
+}
+
+/// As it may stand in YAML: text that begins with `*` needs quotes.
+fn fqdn(host: &HostPattern) -> String {
+    let host = host.to_string();
+    if host.starts_with('*') { format!("\"{host}\"") } else { host }
 }

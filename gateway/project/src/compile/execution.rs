@@ -18,7 +18,9 @@ pub(super) struct Execution {
     pub(super) call: Option<Text>,
     pub(super) call_place: Place,
     pub(super) timeout: Duration,
+    pub(super) timeout_place: Place,
     pub(super) memory: ByteSize,
+    pub(super) memory_place: Place,
 }
 
 impl Compiler<'_> {
@@ -40,7 +42,9 @@ impl Compiler<'_> {
             call_place: raw.call.place().unwrap_or(&raw.place).clone(),
             call: raw.call.value().map(|call| call.value),
             timeout: timeout?,
+            timeout_place: raw.timeout.place().unwrap_or(&raw.place).clone(),
             memory: memory?,
+            memory_place: raw.memory.place().unwrap_or(&raw.place).clone(),
         })
     }
 

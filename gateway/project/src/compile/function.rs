@@ -39,16 +39,18 @@ impl Compiler<'_> {
             false => self.other_trigger(application.as_ref(), &body, kind),
         };
         let execution = self.execution(body.execution, Group::Functions);
+        let names = artefact::Name { application: application.as_deref(), name: &name };
         let artefact = match &source {
-            Some(Source::Own) if http => self.own_code(application.as_ref(), &name, &place),
+            Some(Source::Own) if http => self.own_code(names, &place),
             Some(Source::Library(library)) if http => {
-                let names = artefact::Name { application: application.as_deref(), name: &name };
                 self.library_code(library, names, &source_place)
             }
-            _ => None,
+            Some(Source::Own) => self.idle_code(names),
+            Some(Source::Library(library)) => self.library_code.get(library).cloned().flatten(),
+            None => None,
         };
         let (trigger, source, execution) = (trigger?, source?, execution?);
-        if let (Trigger::Http(http), Some(artefact)) = (&trigger, artefact) {
+        if let (Trigger::Http(http), Some(artefact)) = (&trigger, &artefact) {
             let http = http.clone();
             return Some(Function {
                 application,
@@ -61,11 +63,13 @@ impl Compiler<'_> {
                 paths: http.paths,
                 methods: http.methods,
                 source,
-                artefact,
+                artefact: artefact.clone(),
                 call: execution.call,
                 call_place: execution.call_place,
                 timeout: execution.timeout,
+                timeout_place: execution.timeout_place,
                 memory: execution.memory,
+                memory_place: execution.memory_place,
                 variables,
                 place,
             });
@@ -82,6 +86,7 @@ impl Compiler<'_> {
             about,
             trigger,
             source,
+            artefact,
             call: execution.call,
             call_place: execution.call_place,
             timeout: execution.timeout,
@@ -94,11 +99,9 @@ impl Compiler<'_> {
 
     fn own_code(
         &mut self,
-        application: Option<&Text>,
-        name: &Text,
+        names: artefact::Name<'_>,
         place: &Place,
     ) -> Option<artefact::ArtefactFile> {
-        let names = artefact::Name { application: application.map(|name| &**name), name };
         match artefact::of_guest(self.tree, Group::Functions, names, "") {
             Ok(artefact) => {
                 self.code_found();
@@ -107,6 +110,24 @@ impl Compiler<'_> {
             Err(error) => {
                 let at = error.place.clone().unwrap_or_else(|| place.clone());
                 self.code_missing(Group::Functions, names, error.at(at));
+                None
+            }
+        }
+    }
+
+    /// The code of a function that is not called. Where there is none, only those miss it that import
+    /// from it, which a deploy sees.
+    fn idle_code(&mut self, names: artefact::Name<'_>) -> Option<artefact::ArtefactFile> {
+        match artefact::of_guest(self.tree, Group::Functions, names, "") {
+            Ok(artefact) => {
+                self.code_found();
+                Some(artefact)
+            }
+            Err(error) => {
+                // The file that is too large, which is its place.
+                if error.code == codes::FILE_TOO_LARGE {
+                    self.report.push(*error);
+                }
                 None
             }
         }
@@ -132,7 +153,10 @@ impl Compiler<'_> {
                     name: &library.name,
                 };
                 let base = place.bases(Group::Libraries.folder()).swap_remove(0);
-                let hint = format!("put the library's WebAssembly at `{base}.wasm`");
+                let hint = format!(
+                    "put the library's WebAssembly at `{base}.wasm`, or see what is said of \
+                     `{base}.yaml`"
+                );
                 let error = error.at(source.clone()).hint(hint);
                 self.code_missing(Group::Functions, function, error);
                 None

@@ -39,15 +39,32 @@ impl Compiler<'_> {
             Some(library) => self.library_named(application, library, place),
             None => {
                 let message = format!("`source` cannot be {}", quoted(&value));
-                let hint = format!(
-                    "write `.` for the {}'s own files, or `libraries/<name>`",
+                let mut error = Diagnostic::error(codes::INVALID_VALUE, message).at(place);
+                if let Some(meant) = self.source_meant(application, &value) {
+                    error = error.label(format!("did you mean {}?", quoted(&meant)));
+                }
+                self.report.push(error.hint(format!(
+                    "write `source: .` for the {}'s own files, or `source: libraries/<name>`",
                     group.noun()
-                );
-                self.report
-                    .push(Diagnostic::error(codes::INVALID_VALUE, message).at(place).hint(hint));
+                )));
                 None
             }
         }
+    }
+
+    /// A library by something like its path or by its name alone; any other path is that of the code
+    /// itself, which is found by the function's name.
+    fn source_meant(&self, application: Option<&Text>, written: &str) -> Option<String> {
+        let path = written.trim_start_matches("./").trim_matches('/');
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let name = name.split('.').next().unwrap_or(name);
+        let of_libraries = matches!(folder, "lib" | "libs" | "library" | "libraries");
+        let known = || self.libraries.find(application, &Text::from(name)).is_some();
+        if !name.is_empty() && (of_libraries || known()) {
+            return Some(format!("libraries/{name}"));
+        }
+        let own = path.is_empty() || written.starts_with(['.', '/']);
+        own.then(|| ".".to_owned())
     }
 
     fn library_named(

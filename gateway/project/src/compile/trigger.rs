@@ -2,7 +2,7 @@
 
 use headgate_types::{MethodSet, PathPattern, methods::METHODS, path::ParsePathError};
 
-use super::Compiler;
+use super::{Compiler, foreign};
 use crate::{
     diagnostic::{Diagnostic, Place, Severity, closest, codes, listed, quoted},
     model::{HttpTrigger, Trigger},
@@ -165,23 +165,36 @@ impl Compiler<'_> {
     }
 
     fn path(&mut self, At { value, place }: &At<Text>) -> Option<PathPattern> {
-        match value.parse() {
-            Ok(path) => Some(path),
-            Err(error) => {
-                let hint = match &error {
-                    ParsePathError::NotAbsolute => format!("write `/{value}`"),
-                    ParsePathError::Character(_) => {
-                        "queries and fragments are no part of a route; leave them out".to_owned()
-                    }
-                    _ => "`/users/{id}` takes one segment, `/files/{*path}` all that is left"
-                        .to_owned(),
-                };
-                let message = format!("{} is not a path: {error}", quoted(value));
-                self.report.push(
-                    Diagnostic::error(codes::INVALID_PATH, message).at(place.clone()).hint(hint),
-                );
-                None
+        let ours = foreign::translated(value);
+        let error = match value.parse() {
+            Ok(path) => {
+                if let Some(ours) = ours {
+                    let message = format!("{} is answered at just this path", quoted(value));
+                    self.report.push(
+                        Diagnostic::warning(codes::FOREIGN_PATTERN, message)
+                            .at(place.clone())
+                            .label("no pattern here")
+                            .note(PATTERNS)
+                            .hint(format!("write `\"{ours}\"` if that is meant")),
+                    );
+                }
+                return Some(path);
             }
-        }
+            Err(error) => error,
+        };
+        let hint = match (&error, ours) {
+            (_, Some(ours)) => format!("write `\"{ours}\"`; {PATTERNS}"),
+            (ParsePathError::NotAbsolute, _) => format!("write `/{value}`"),
+            (ParsePathError::Character(_), _) => {
+                "queries and fragments are no part of a route; leave them out".to_owned()
+            }
+            _ => PATTERNS.to_owned(),
+        };
+        let message = format!("{} is not a path: {error}", quoted(value));
+        self.report
+            .push(Diagnostic::error(codes::INVALID_PATH, message).at(place.clone()).hint(hint));
+        None
     }
 }
+
+const PATTERNS: &str = "`/users/{id}` takes one segment, `/files/{*path}` all that is left";

@@ -2,7 +2,7 @@
 
 use headgate_types::PathPattern;
 
-use super::{Compiler, code::unmapped};
+use super::{Compiler, code::unmapped, foreign};
 use crate::{
     artefact,
     diagnostic::{Diagnostic, codes, quoted},
@@ -70,6 +70,16 @@ impl Compiler<'_> {
     fn prefix(&mut self, At { value, place }: &At<Text>) -> Option<Box<str>> {
         let (message, hint) = match value.parse::<PathPattern>() {
             Ok(path) if path.is_exact() => {
+                if let Some(prefix) = foreign::prefix(value) {
+                    let message = format!("{} is answered at just this path", quoted(value));
+                    self.report.push(
+                        Diagnostic::warning(codes::FOREIGN_PATTERN, message)
+                            .at(place.clone())
+                            .label("no pattern here")
+                            .note("a website answers everything below its path")
+                            .hint(format!("write `{prefix}` if that is meant")),
+                    );
+                }
                 return Some(match value.trim_end_matches('/') {
                     "" => "/".into(),
                     prefix => prefix.into(),

@@ -21,7 +21,7 @@ codes! {
     NO_PROJECT = "no-project":
         "A project is a folder or repository in Taubyte's layout: `config.yaml` at the top, and \
          folders such as `functions/`, `domains/` and `websites/` beside it. None of these was found. \
-         Often the wrong folder or branch was given.";
+         Often the wrong folder or branch was given. `headgate new` makes a project that serves at once.";
     MISSING_CONFIG = "missing-config":
         "There are functions, domains or websites, but no `config.yaml` at the top. The project is \
          served without it. Add one with at least a `name`, so that the ids derived from it are \
@@ -68,9 +68,9 @@ codes! {
         "A folder holds YAML files and is called almost like a folder that is read, such as \
          `function/` beside `functions/`. Its files are not part of the project as it stands.";
     SERVES_NOTHING = "serves-nothing":
-        "A project without any function or website takes down what was served before. So it is refused \
-         if files that look like some are there and are not read, because their folder or their name is \
-         a little off.";
+        "A project without any website and without a function that requests call answers nothing, and takes \
+         down what was served before. So it is refused if files that look like some are there and are not \
+         read, because their folder or their name is a little off; else it is a warning.";
     YML_EXTENSION = "yml-extension":
         "Resources are files that end in `.yaml`. A file that ends in `.yml` is not read.";
     INVALID_NAME = "invalid-name":
@@ -99,6 +99,11 @@ codes! {
         "Paths begin with `/` and have no query. Functions may have parameters in theirs: `{id}` \
          takes one segment, `{*rest}` at the end takes all that is left. A website's path is a plain \
          beginning, below which it answers everything.";
+    FOREIGN_PATTERN = "foreign-pattern":
+        "A path holds what is a pattern in other frameworks, such as `/:name`, `/*`, `/<name>` or \
+         `/[name]`. Here these characters only mean themselves, so that hardly any request has such a \
+         path. Functions write `/{name}` for one segment and `/{*path}` for all that is left, and a \
+         parameter is always a whole segment. Websites answer everything below their path: `/` is all.";
     INVALID_DOMAIN = "invalid-domain":
         "A domain's `fqdn` is a host name without scheme, port and path, such as `shop.example.com`; \
          `*.example.com` covers every name directly below one. Names with other than ASCII letters \
@@ -106,6 +111,9 @@ codes! {
     INVALID_SIZE = "invalid-size":
         "A size is a number and a unit: `32MB` is 32,000,000 bytes, `32MiB` is 33,554,432. Units are \
          B, KB, MB, GB, TB and KiB, MiB, GiB, TiB.";
+    NO_UNIT = "no-unit":
+        "A size without a unit is a number of bytes: `memory: 64` is 64 bytes, of which a function gets \
+         one page of WebAssembly, 64 KiB. Write the unit: `64MiB`, or `64MB`.";
     INVALID_DURATION = "invalid-duration":
         "A duration is one or more numbers with units: `20s`, `300ms`, `1h15m`, `1.5s`. Units are ns, \
          us, ms, s, m and h.";
@@ -167,7 +175,8 @@ codes! {
         "This project has functions or websites, and the code of none of them. That is how Taubyte's \
          configuration repositories are: the code is in a repository beside it. The configuration is \
          checked as far as that goes. A node that follows only this repository has nothing to run, and \
-         refuses the revision.";
+         refuses the revision. It follows the others as well when the project's entry in `node.yaml` names \
+         them: `code: URL` for functions and libraries, `repositories: {acme/site: URL}` for websites.";
     SITE_NOT_FOUND = "site-not-found":
         "A website is a folder or `build.zip` named as its YAML file is, and neither was found.";
     UNMAPPED_REPOSITORY = "unmapped-repository":
@@ -197,6 +206,11 @@ codes! {
         "The function imports an interface that nothing here provides. Components may import \
          `wasi:http` and what `wasi:cli` brings; core modules the `taubyte/sdk` functions and WASI \
          preview 1.";
+    TOO_LITTLE_MEMORY = "too-little-memory":
+        "A WebAssembly module says how large its memory is when it begins, and `execution.memory` gives \
+         the function less. It could not even be started, so each request would fail. Modules that a \
+         function is linked with count as well, as does the node's own limit, `executor.memory_limit`. \
+         A guest that runs takes more than it begins with: give it twice as much, and see.";
     MISSING_CALL = "missing-call":
         "A core module has no standard entry, so `execution.call` has to name the exported function to \
          call. Components do not need it.";
@@ -208,8 +222,7 @@ codes! {
          at the top of the project.";
     NOT_LINKABLE = "not-linkable":
         "A core module imports from one that cannot be linked with it: a component, whose functions \
-         other modules cannot call directly, or a function that nothing here calls yet, whose code is \
-         not read.";
+         other modules cannot call directly.";
     IMPORT_MISMATCH = "import-mismatch":
         "A core module imports something from another one that is not exported there, or is of another \
          type. Both have to agree on parameters and results, and on the size of a memory or table.";

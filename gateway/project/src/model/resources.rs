@@ -119,7 +119,8 @@ pub enum Network {
     Host,
 }
 
-/// A function that is not called yet, because of its trigger or of where its code is.
+/// A function that is not called yet, because of its trigger or of where its code is. Others may import
+/// from its code all the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdleFunction {
     pub application: Option<Arc<str>>,
@@ -128,6 +129,8 @@ pub struct IdleFunction {
     pub about: About,
     pub trigger: Trigger,
     pub source: Source,
+    /// `None` if there is none; then nothing that is served needs it.
+    pub artefact: Option<ArtefactFile>,
     pub call: Option<Arc<str>>,
     /// Where `call` is written or, if it is missing, where it would be.
     pub call_place: Place,

@@ -4,10 +4,13 @@ use std::collections::HashSet;
 
 use headgate_types::{ByteSize, parse_duration};
 
-use super::{At, Data, Document, Field, Fields, Found, Shape, Text};
+use super::{
+    At, Data, Document, Field, Fields, Found, Shape, Text, instead,
+    near::{self, Near},
+};
 use crate::{
-    defaults::MAX_LIST,
-    diagnostic::{Diagnostic, Diagnostics, Place, closest, codes, listed, quoted},
+    defaults::{MAX_LIST, MEMORY_PAGE},
+    diagnostic::{Diagnostic, Diagnostics, Place, codes, listed, quoted},
     yaml::{Key, Node, Source, Value},
 };
 
@@ -30,7 +33,7 @@ pub(crate) fn read(
             reader.report.push(
                 Diagnostic::error(codes::WRONG_TYPE, message)
                     .at(source.place(&node.span))
-                    .hint(format!("begin with a key; {}", known_keys(table))),
+                    .hint(format!("begin with a key, such as `id: …`; {}", instead::keys(table))),
             );
             return None;
         }
@@ -75,11 +78,12 @@ impl Reader<'_> {
     fn unknown_key(&mut self, key: &Key, what: &str, table: &[Field], place: Place) {
         let message = format!("{what} has no key {}", quoted(&key.text));
         let mut warning = Diagnostic::warning(codes::UNKNOWN_KEY, message).at(place);
-        match closest(&key.text, table.iter().map(|field| field.key)) {
-            Some(meant) => warning = warning.label(format!("did you mean `{meant}`?")),
-            None => warning = warning.label("this has no effect"),
-        }
-        self.report.push(warning.hint(known_keys(table)));
+        warning = warning.label(match near::key(&key.text, table) {
+            Some(Near::Here(meant)) => format!("did you mean `{meant}`?"),
+            Some(Near::Below(group)) => format!("it belongs below `{group}:`"),
+            None => "this has no effect".to_owned(),
+        });
+        self.report.push(warning.hint(instead::keys(table)));
     }
 
     /// Of two spellings of one key that say different things, tells which counts.
@@ -146,10 +150,16 @@ impl Reader<'_> {
             (Shape::Flag, Some(flag)) => Some(Data::Flag(flag)),
             (Shape::Word(words), None) => self.word(path, words, text, node),
             (Shape::Size, None) => match text.parse::<ByteSize>() {
-                Ok(size) => Some(Data::Size(size)),
+                Ok(size) => {
+                    if path == "execution.memory" {
+                        self.warn_of_bytes(path, size, text, node);
+                    }
+                    Some(Data::Size(size))
+                }
                 Err(error) => {
                     let message = format!("{} is not a size", quoted(text));
-                    self.refuse(codes::INVALID_SIZE, message, node, error.to_string())
+                    let hint = meant(path, near::size(text)).unwrap_or_else(|| error.to_string());
+                    self.refuse(codes::INVALID_SIZE, message, node, hint)
                 }
             },
             (Shape::Duration, None) => match parse_duration(text) {
@@ -160,7 +170,7 @@ impl Reader<'_> {
                         true if !text.is_empty() => {
                             format!("say in which unit: `{text}s` or `{text}ms`")
                         }
-                        _ => error.to_string(),
+                        _ => meant(path, near::duration(text)).unwrap_or_else(|| error.to_string()),
                     };
                     self.refuse(codes::INVALID_DURATION, message, node, hint)
                 }
@@ -170,6 +180,27 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// Taubyte takes a number alone for bytes, and who writes `memory: 64` hardly means 64 of them.
+    /// Storages are not asked: nothing fails at once when they are small.
+    fn warn_of_bytes(&mut self, path: &str, size: ByteSize, text: &str, node: &Node) {
+        let bytes = size.as_bytes();
+        if bytes == 0 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return;
+        }
+        let key = path.rsplit('.').next().unwrap_or(path);
+        let message = format!("`{path}` has no unit, so it is {bytes} bytes");
+        let hint = match bytes {
+            // Whoever means bytes has a page of them at least.
+            ..MEMORY_PAGE => format!("say in which unit: `{key}: {bytes}MiB`"),
+            _ => format!("write `{key}: {size}` to say so"),
+        };
+        self.report.push(
+            Diagnostic::warning(codes::NO_UNIT, message)
+                .at(self.source.place(&node.span))
+                .hint(hint),
+        );
     }
 
     fn word(
@@ -186,7 +217,7 @@ impl Reader<'_> {
         let mut error = Diagnostic::error(codes::INVALID_VALUE, message)
             .at(self.source.place(&node.span))
             .hint(format!("it is one of {}", listed(words.iter().copied())));
-        if let Some(meant) = closest(text, words.iter().copied()) {
+        if let Some(meant) = near::word(text, words) {
             error = error.label(format!("did you mean `{meant}`?"));
         }
         self.report.push(error);
@@ -230,11 +261,7 @@ impl Reader<'_> {
                     broken = true;
                     let message = format!("an item of `{path}` is {}, not text", kind(item));
                     let mut error = Diagnostic::error(codes::WRONG_TYPE, message).at(place);
-                    if matches!(item.value, Value::Scalar { .. }) {
-                        error = error.hint("put it in quotes to make it text");
-                    } else {
-                        error = error.hint("write one text per item: `- text`");
-                    }
+                    error = error.hint(instead::item(item));
                     self.report.push(error);
                 }
             }
@@ -310,38 +337,26 @@ impl Reader<'_> {
     }
 
     fn wrong_type(&mut self, path: &str, shape: Shape, node: &Node) {
-        let key = path.rsplit('.').next().unwrap_or(path);
-        let quotable = matches!(node.value, Value::Scalar { .. });
-        let (wanted, hint) = match shape {
-            Shape::Word(words) => {
-                ("text", format!("it is one of {}", listed(words.iter().copied())))
-            }
-            Shape::Text if quotable => ("text", "put it in quotes to make it text".to_owned()),
-            Shape::Older(_, shape) => return self.wrong_type(path, *shape, node),
-            Shape::Text | Shape::Obsolete(_) => {
-                ("text", format!("write `{key}: text` on one line"))
-            }
-            Shape::Flag => (
-                "`true` or `false`",
-                format!("write `{key}: true` or `{key}: false`, without quotes"),
-            ),
-            Shape::Size => ("a size", format!("write a number and a unit: `{key}: 64MiB`")),
-            Shape::Duration => ("a duration", format!("write a number and a unit: `{key}: 20s`")),
-            Shape::Texts => match &node.value {
-                Value::Scalar { text, .. } => {
-                    ("a list", format!("write `{key}: [{}]`", quoted(text).trim_matches('`')))
-                }
-                _ => ("a list", "write one `- item` per line".to_owned()),
-            },
-            Shape::Pairs => ("names and values", "write one `NAME: value` per line".to_owned()),
-            Shape::Table(table) => ("a group of keys", known_keys(table)),
-            Shape::Tables(_) => {
-                ("names with keys below them", "write each name on a line of its own".to_owned())
-            }
+        let wanted = match shape.current() {
+            Shape::Flag => "`true` or `false`",
+            Shape::Size => "a size",
+            Shape::Duration => "a duration",
+            Shape::Texts => "a list",
+            Shape::Pairs => "names and values",
+            Shape::Table(_) => "a group of keys",
+            Shape::Tables(_) => "names with keys below them",
+            _ => "text",
         };
         let message = format!("`{path}` must be {wanted}, and this is {}", kind(node));
+        let hint = instead::hint(path, shape, node);
         self.refuse::<()>(codes::WRONG_TYPE, message, node, hint);
     }
+}
+
+/// The line with what was meant, if that can be told.
+fn meant(path: &str, value: Option<String>) -> Option<String> {
+    let key = path.rsplit('.').next().unwrap_or(path);
+    value.map(|value| format!("write `{key}: {value}`"))
 }
 
 /// Quoted words are text: only what stands there plainly is a boolean.
@@ -361,10 +376,4 @@ fn kind(node: &Node) -> &'static str {
         Value::List(_) => "a list",
         Value::Map(_) => "a group of keys",
     }
-}
-
-fn known_keys(table: &[Field]) -> String {
-    let current =
-        table.iter().filter(|field| !matches!(field.shape, Shape::Obsolete(_) | Shape::Older(..)));
-    format!("known keys are {}", listed(current.map(|field| field.key)))
 }

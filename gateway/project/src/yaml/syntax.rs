@@ -2,7 +2,7 @@
 
 use serde_saphyr::granit_parser::{ErrorKind, ScanError};
 
-use super::Source;
+use super::{Source, brackets};
 use crate::{
     defaults::MAX_YAML_DEPTH,
     diagnostic::{Diagnostic, Place, codes},
@@ -14,8 +14,44 @@ pub(super) fn explain(source: &Source, error: &ScanError) -> Diagnostic {
     if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
         return too_deep(place);
     }
+    if let Some((opened, bracket)) = brackets::unclosed(source.text(), at)
+        && is_about_structure(error.kind())
+    {
+        let message = format!("`{bracket}` is opened and never closed");
+        let opened = source.place(&(opened..opened + 1));
+        let mut error = Diagnostic::error(codes::YAML_SYNTAX, message).at(opened.clone());
+        if place.line > opened.line && place.length > 0 {
+            error = error.related(place, "noticed only here");
+        }
+        let close = if bracket == '[' { ']' } else { '}' };
+        return error.hint(format!(
+            "close it with `{close}` on its line, or write one entry per line without brackets"
+        ));
+    }
     let (message, hint) = words(error.kind());
     Diagnostic::error(codes::YAML_SYNTAX, message).at(place).hint(hint)
+}
+
+/// Mistakes that are found where a bracket should have been closed, and not for a reason of their own.
+fn is_about_structure(kind: &ErrorKind) -> bool {
+    use ErrorKind as E;
+    matches!(
+        kind,
+        E::UnclosedFlowCollection { .. }
+            | E::UnexpectedEofFlowSequence
+            | E::UnexpectedEofFlowMapping
+            | E::UnexpectedEofImplicitFlowMapping
+            | E::ExpectedFlowMappingSeparator
+            | E::ExpectedFlowSequenceSeparator
+            | E::SimpleKeyExpected
+            | E::InvalidSimpleKey
+            | E::UnexpectedEndOfPlainScalar
+            | E::MappingValueNotAllowed
+            | E::InvalidColonPlacement
+            | E::MappingKeyNotAllowed
+            | E::InvalidIndentation
+            | E::BlockSequenceEntryNotAllowed
+    )
 }
 
 pub(super) fn too_deep(place: Place) -> Diagnostic {

@@ -29,6 +29,17 @@ impl Files {
         self
     }
 
+    /// A function that nothing calls yet.
+    fn idle(mut self, path: &str, source: &str) -> Self {
+        let yaml = format!(
+            "id: i{}\ntrigger: {{type: pubsub, channel: c}}\nsource: {source}\n\
+             execution: {{timeout: 1s, memory: 1MB, call: main}}\n",
+            self.0.len()
+        );
+        self.0.push((format!("{path}.yaml"), yaml.into()));
+        self
+    }
+
     fn library(mut self, path: &str, wat: &str) -> Self {
         self.0.push((format!("{path}.yaml"), format!("id: l{}\n", self.0.len()).into()));
         self.module(path, wat)
@@ -143,6 +154,41 @@ async fn a_function_may_be_a_library_and_import_from_a_function() {
 }
 
 #[tokio::test]
+async fn a_function_that_nothing_calls_can_be_imported_from() {
+    let (listen, own, shared) = (library(&["functions/deep"]), library(&[]), library(&[]));
+    let manifest = Files::default()
+        .function("functions/f", &caller("functions/listen"))
+        .function("functions/g", &caller("functions/other"))
+        .idle("functions/listen", ".")
+        .module("functions/listen", &listen)
+        .idle("functions/deep", ".")
+        .module("functions/deep", &own)
+        .idle("functions/other", "libraries/shared")
+        .library("libraries/shared", &shared)
+        .deployed()
+        .await;
+    let names: Vec<_> = manifest.functions.iter().map(|function| &*function.name).collect();
+    assert_eq!(names, ["f", "g"], "none but those that requests call is served");
+    let expected = [("functions/deep", digest(&own)), ("functions/listen", digest(&listen))];
+    assert_eq!(linked(&manifest.functions[0]), expected);
+    assert_eq!(linked(&manifest.functions[1]), [("functions/other", digest(&shared))]);
+}
+
+#[tokio::test]
+async fn the_code_of_a_function_that_nothing_calls_is_looked_into_only_if_somebody_needs_it() {
+    let strange = r#"(module (import "nowhere" "f" (func))
+        (func (export "f") (result i32) (i32.const 0)))"#;
+    let alone = Files::default()
+        .function("functions/f", &caller("libraries/a"))
+        .library("libraries/a", &library(&[]))
+        .idle("functions/listen", ".")
+        .module("functions/listen", strange);
+    alone.deployed().await;
+    let needed = alone.function("functions/g", &caller("functions/listen")).refused().await;
+    assert!(needed.contains("error[import-not-provided]: functions/listen.wasm needs"), "{needed}");
+}
+
+#[tokio::test]
 async fn a_module_that_is_not_there_is_told_with_what_is() {
     let told = Files::default()
         .function("functions/f", &caller("libraries/wrods"))
@@ -250,7 +296,7 @@ async fn what_does_not_fit_is_told_with_both_types_and_for_whom() {
 }
 
 #[tokio::test]
-async fn components_idle_functions_and_libraries_without_code_are_not_linked() {
+async fn components_and_what_has_no_code_are_not_linked() {
     let component = r#"(component
         (import "wasi:http/types@0.2.0" (instance $types
             (export "incoming-request" (type $request (sub resource)))
@@ -269,14 +315,11 @@ async fn components_idle_functions_and_libraries_without_code_are_not_linked() {
         .function("functions/h", &caller("functions/later"))
         .library("libraries/web", component);
     files.0.push(("libraries/empty.yaml".to_owned(), b"id: e\n".to_vec()));
-    let later = "id: later\ntrigger: {type: pubsub, channel: c}\nsource: .\n\
-        execution: {timeout: 1s, memory: 1MB, call: main}\n";
-    files.0.push(("functions/later.yaml".to_owned(), later.into()));
-    let told = files.refused().await;
+    let told = files.idle("functions/later", ".").refused().await;
     for line in [
         "error[not-linkable]: functions/f.wasm imports from `libraries/web`, which is a component",
         "error[artefact-not-found]: functions/g.wasm imports from `libraries/empty`, which has no WebAssembly",
-        "error[not-linkable]: functions/h.wasm imports from `functions/later`, which is no HTTP function",
+        "error[artefact-not-found]: functions/h.wasm imports from `functions/later`, which has no WebAssembly",
         "warning[artefact-not-found]: the library `empty` has no WebAssembly file",
     ] {
         assert!(told.contains(line), "{told}");
