@@ -257,6 +257,7 @@ impl Gateway {
             https: bound.https,
             admin_socket: config.admin.socket.clone(),
             admin_listen,
+            projects: config.projects.len(),
             urls: urls.bases(),
         });
         let announce = async {

@@ -158,7 +158,7 @@ enum Command {
         /// The code, as `headgate check` prints it; without one, every code is listed
         code: Option<String>,
     },
-    /// Print the JSON Schema of a project's files, for editors
+    /// Print the JSON Schema of a project's files or of node.yaml, for editors
     #[command(after_help = SCHEMA_HELP)]
     Schema(SchemaArguments),
     /// Print a completion script for a shell
@@ -252,7 +252,8 @@ SIGTERM and SIGINT drain (a second one ends at once), SIGHUP reads the list of p
 A flag wins over its environment variable, that over the file, that over the default.
 The credentials of a project are also those of its other repositories, a token only on the same host.
 
-A whole node.yaml:
+A whole node.yaml; its first line names what `headgate schema node` prints, for editors:
+  # yaml-language-server: $schema=node.schema.json
   version: 1
   state: /var/lib/headgate
   http: ['0.0.0.0:80', '[::]:80']
@@ -318,6 +319,7 @@ its schema in its first line, as a path from the file itself:
 Examples:
   headgate schema > headgate.schema.json  all kinds of files, for the top of a project
   headgate schema function                the schema of functions/<name>.yaml
+  headgate schema node > node.schema.json the schema of node.yaml, for beside it
   headgate schema --all schemas           one file for each kind";
 
 const COMPLETIONS_HELP: &str = "\

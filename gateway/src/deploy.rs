@@ -155,9 +155,9 @@ impl Deployer {
     ///
     /// # Errors
     /// When one is lost: the revision has to be deployed again from its files.
-    pub async fn settle(&self, accepted: &Accepted) -> Result<(), DeployError> {
+    pub async fn confirm(&self, accepted: &Accepted) -> Result<(), DeployError> {
         let (publisher, manifest) = (self.publisher.clone(), accepted.manifest.clone());
-        Ok(task::spawn_blocking(move || publisher.settle(&manifest)).await??)
+        Ok(task::spawn_blocking(move || publisher.confirm(&manifest)).await??)
     }
 }
 

@@ -22,7 +22,13 @@ pub enum Event {
     /// A revision is accepted and served.
     Deployed(Deployed),
     /// A revision has errors; what was served before goes on being served.
-    Refused { revision: Revision, diagnostics: Arc<Diagnostics>, serving: Option<Revision> },
+    Refused {
+        revision: Revision,
+        diagnostics: Arc<Diagnostics>,
+        serving: Option<Revision>,
+        /// It was tried once more, and nothing else was found than what was told before.
+        again: bool,
+    },
     /// A revision that was served before is served again, and its branch is pinned to it.
     RolledBack(Switched),
     /// A branch stays at what is served of it, whatever its source brings.
@@ -45,6 +51,8 @@ pub struct Ready {
     pub https: Vec<SocketAddr>,
     pub admin_socket: PathBuf,
     pub admin_listen: Option<SocketAddr>,
+    /// How many projects are followed.
+    pub projects: usize,
     /// URLs a person can open, the nicest first.
     pub urls: Vec<String>,
 }

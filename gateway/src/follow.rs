@@ -3,6 +3,7 @@
 //! A reconciler: whatever wakes it, it looks at the source, compares with what it last saw, and deploys
 //! if that differs. A failing source is asked again with back-off and never disturbs another project.
 
+mod looks;
 mod pinned;
 mod repositories;
 mod source;
@@ -19,8 +20,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-pub(crate) use self::source::{Looks, WatchedSource};
 use self::source::{Seen, SourceError};
+pub(crate) use self::{looks::Looks, source::WatchedSource};
 use crate::{
     deploy::{Accepted, Candidate, DeployError, Deployer, IngestCache, Outcome, Progress},
     event::{Deployed, Event, Reporter},
@@ -58,7 +59,7 @@ pub(crate) async fn follow(
 ) {
     let mut follower = Follower::new(shared, project, seen);
     let following = async {
-        follower.settle_served().await;
+        follower.confirm_served().await;
         loop {
             match follower.wait(&mut source).await {
                 Woken::Looked(seen) => follower.step(seen, &mut source).await,
@@ -89,14 +90,14 @@ struct Follower {
     /// The branch is, as far as is known here.
     pinned: bool,
     /// What became of `seen`; told again when a failure is over.
-    settled: Latest,
+    outcome: Latest,
     /// The files of what was accepted last, to tell what changed.
     accepted_files: Option<Listing>,
 }
 
 impl Follower {
     fn new(shared: Shared, project: FollowedProject, seen: Option<Commit>) -> Self {
-        let settled = match seen {
+        let outcome = match seen {
             Some(_) => Latest::Served { diagnostics: Arc::default() },
             None => Latest::Waiting,
         };
@@ -113,7 +114,7 @@ impl Follower {
             hosts,
             pins,
             pinned,
-            settled,
+            outcome,
             accepted_files: None,
         }
     }
@@ -190,18 +191,18 @@ impl Follower {
                 let changes = self.accepted_files.as_ref().map(|before| before.changes(&*files));
                 self.accepted_files = Some(Listing::of(&*files));
                 self.accepted(&accepted, diagnostics, changes, since);
-                let settled = self.shared.deployer.settle(&accepted).await;
-                return settled.inspect_err(|_| self.seen = None);
+                let confirmed = self.shared.deployer.confirm(&accepted).await;
+                return confirmed.inspect_err(|_| self.seen = None);
             }
             Outcome::Refused(diagnostics) => self.refused(revision, diagnostics),
         }
         Ok(())
     }
 
-    /// What was served before the node started may have lost something, or was killed before it was settled.
-    async fn settle_served(&mut self) {
+    /// What was served before the node started may have lost something, or was killed before it was confirmed.
+    async fn confirm_served(&mut self) {
         let Some(accepted) = self.serving() else { return };
-        if let Err(error) = self.shared.deployer.settle(&accepted).await {
+        if let Err(error) = self.shared.deployer.confirm(&accepted).await {
             let project = &self.project.name;
             warn!(%project, error = %Chain(&error), "what is served is deployed again");
             self.seen = None;
@@ -222,7 +223,7 @@ impl Follower {
     fn recovered(&self) {
         self.update(|status| {
             if let Latest::Failed { .. } = status.latest {
-                status.latest = self.settled.clone();
+                status.latest = self.outcome.clone();
             }
         });
     }
@@ -236,11 +237,11 @@ impl Follower {
     ) {
         let diagnostics = Arc::new(diagnostics);
         let Serving { functions, websites, .. } = Serving::of(accepted);
-        self.settled = Latest::Served { diagnostics: diagnostics.clone() };
+        self.outcome = Latest::Served { diagnostics: diagnostics.clone() };
         self.update(|status| {
             // As it is now: somebody may have gone back already.
             status.serving = self.serving().as_ref().map(Serving::of);
-            status.latest = self.settled.clone();
+            status.latest = self.outcome.clone();
         });
         self.shared.metrics.deployed("accepted");
         let revision = accepted.manifest.revision.clone();
@@ -264,18 +265,22 @@ impl Follower {
         // Hosts are looked at last: whoever is refused for one had no other error.
         self.lacks_a_host = diagnostics.iter().any(|found| found.code == codes::HOST_TAKEN);
         let commit = revision.commit.clone();
-        self.settled = Latest::Refused { commit, diagnostics: diagnostics.clone() };
+        let again = matches!(&self.outcome, Latest::Refused { commit: before, diagnostics: told }
+            if *before == commit && told.iter().eq(diagnostics.iter()));
+        self.outcome = Latest::Refused { commit, diagnostics: diagnostics.clone() };
         let mut serving = None;
         self.update(|status| {
             serving = status.serving.as_ref().map(|serving| serving.commit.clone());
-            status.latest = self.settled.clone();
+            status.latest = self.outcome.clone();
         });
         self.shared.metrics.deployed("refused");
-        warn!(%revision, problems = %diagnostics.summary(), "revision refused");
-        let problems = diagnostics.summary();
-        self.log(format!("revision {} refused: {problems}", revision.commit.fmt_short()));
+        if !again {
+            let problems = diagnostics.summary();
+            warn!(%revision, %problems, "revision refused");
+            self.log(format!("revision {} refused: {problems}", revision.commit.fmt_short()));
+        }
         let serving = serving.map(|commit| self.revision(&commit));
-        self.report(Event::Refused { revision, diagnostics, serving });
+        self.report(Event::Refused { revision, diagnostics, serving, again });
     }
 
     fn failed(&self, error: String, retry_in: Option<std::time::Duration>) {

@@ -24,8 +24,13 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::{defaults::MOST_REPOSITORIES, dev::name_of_folder};
 pub use self::{
     dev::{DevOptions, Homes},
-    problem::{ConfigError, Problem},
+    problem::ConfigError,
 };
+
+/// The JSON Schema of `node.yaml`, from the table that it is read by.
+pub fn json_schema() -> serde_json::Value {
+    headgate_project::json_schema::of_document(&file::NODE)
+}
 
 /// Where `headgate run` looks for its file when nobody says otherwise.
 pub const DEFAULT_FILE: &str = "/etc/headgate/node.yaml";

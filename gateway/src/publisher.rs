@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// How long a look at all blobs of a branch is good for. The sweeper's grace is longer by far.
-pub const SETTLED_FOR: Duration = Duration::from_secs(1800);
+pub const CONFIRMED_FOR: Duration = Duration::from_secs(1800);
 
 #[derive(Debug)]
 pub struct Publisher {
@@ -81,7 +81,7 @@ struct State {
     /// Manifests that cannot be served, each of them reported once.
     unserved: HashSet<Digest>,
     /// When all blobs of what a branch serves were last seen to be there, and what the store had lost by then.
-    settled: HashMap<(ProjectName, Branch), (Timestamp, u64)>,
+    confirmed: HashMap<(ProjectName, Branch), (Timestamp, u64)>,
     /// Kept from revision to revision, so that a deploy does not double what a project may run.
     gates: HashMap<ProjectName, ProjectGate>,
 }
@@ -102,7 +102,7 @@ pub struct Accepted {
 
 impl Accepted {
     /// The commit, unless another version of headgate made this of it: ours may make more.
-    pub(crate) fn settled_commit(&self) -> Option<Commit> {
+    pub(crate) fn finished_commit(&self) -> Option<Commit> {
         (self.manifest.made_by == VERSION).then(|| self.record.revision.commit.clone())
     }
 }
@@ -131,7 +131,7 @@ impl Publisher {
             current: Vec::new(),
             pins: Pins::default(),
             unserved: HashSet::new(),
-            settled: HashMap::new(),
+            confirmed: HashMap::new(),
             gates: HashMap::new(),
         };
         let cell = Arc::new(SnapshotCell::new(Snapshot::empty()));
@@ -196,7 +196,8 @@ impl Publisher {
         }
         let served = state.current.iter().map(|current| &current.served.manifest);
         let served = served.filter(|served| manifest.revision.replaces(&served.revision));
-        let digest = self.keep(&manifest, served.flat_map(|served| served.blobs()).collect())?;
+        let digest =
+            self.store_manifest(&manifest, served.flat_map(|served| served.blobs()).collect())?;
         let known = records
             .into_iter()
             .find(|record| record.revision == manifest.revision && record.manifest == digest);
@@ -222,7 +223,7 @@ impl Publisher {
     pub fn reconcile(&self, followed: Option<Followed>) -> Result<(), PublishError> {
         let mut state = self.lock();
         if let Some(followed) = followed {
-            state.settled.retain(|branch, _| followed.contains(branch));
+            state.confirmed.retain(|branch, _| followed.contains(branch));
             state.followed = followed;
         }
         let records = self.refresh(&mut state)?;
@@ -241,8 +242,12 @@ impl Publisher {
 
     /// Stores the manifest of a revision that is all there. What is `served` already is there as far as
     /// is known: looking for all of it would be most of what a small change costs, so that is done by
-    /// [`settle`](Self::settle), when the change is live.
-    fn keep(&self, manifest: &Manifest, served: HashSet<Digest>) -> Result<Digest, PublishError> {
+    /// [`confirm`](Self::confirm), when the change is live.
+    fn store_manifest(
+        &self,
+        manifest: &Manifest,
+        served: HashSet<Digest>,
+    ) -> Result<Digest, PublishError> {
         let new: HashSet<_> = manifest.blobs().filter(|digest| !served.contains(digest)).collect();
         match new.into_iter().find(|digest| !self.parts.store.contains(digest)) {
             Some(digest) => Err(PublishError::Incomplete { digest }),
@@ -253,20 +258,20 @@ impl Publisher {
     /// Sees that every blob of an accepted revision is there, and lets them all count as written now, so
     /// that none is much older than the record that needs it. Done a while ago for the same branch it
     /// still holds, unless the store has lost something since.
-    pub fn settle(&self, manifest: &Manifest) -> Result<(), PublishError> {
+    pub fn confirm(&self, manifest: &Manifest) -> Result<(), PublishError> {
         let revision = &manifest.revision;
         let (branch, now) =
             ((revision.project.clone(), revision.branch.clone()), self.parts.clock.now());
         let losses = self.parts.store.losses();
-        let last = self.lock().settled.get(&branch).copied();
-        if last.is_some_and(|(at, lost)| at > now.before(SETTLED_FOR) && lost == losses) {
+        let last = self.lock().confirmed.get(&branch).copied();
+        if last.is_some_and(|(at, lost)| at > now.before(CONFIRMED_FOR) && lost == losses) {
             return Ok(());
         }
         let blobs: HashSet<_> = manifest.blobs().collect();
         if let Some(digest) = blobs.into_iter().find(|digest| !self.parts.store.touch(digest)) {
             return Err(PublishError::Incomplete { digest });
         }
-        self.lock().settled.insert(branch, (now, losses));
+        self.lock().confirmed.insert(branch, (now, losses));
         Ok(())
     }
 

@@ -22,7 +22,7 @@ use headgate_types::{Branch, ProjectName, Revision};
 use tokio::{sync::Semaphore, task};
 use tracing::info;
 
-use self::choose::{choose, matching};
+use self::choose::{begins, choose, matching};
 pub use self::{
     changes::{Changed, Changes, Names},
     choose::{ChooseError, Wanted},
@@ -91,15 +91,7 @@ impl Operations for Revisions {
     /// # Errors
     /// When it is not clear which is meant, or it cannot be served.
     async fn pin(&self, named: &Named, wanted: &Wanted) -> Result<Done, RevisionsError> {
-        let mut result = self.try_pin(named, wanted).await;
-        for _ in 1..TRIES {
-            if !is_outrun(&result) {
-                break;
-            }
-            result = self.try_pin(named, wanted).await;
-        }
-        self.count(&result);
-        result
+        self.carry_out(named, Order::Pin(wanted)).await
     }
 
     /// Ends a pin: the newest kept revision is served again, and then whatever the source has. Where it
@@ -108,15 +100,7 @@ impl Operations for Revisions {
     /// # Errors
     /// When it is not clear which branch is meant, or the records cannot be written.
     async fn follow(&self, named: &Named) -> Result<Done, RevisionsError> {
-        let mut result = self.try_follow(named).await;
-        for _ in 1..TRIES {
-            if !is_outrun(&result) {
-                break;
-            }
-            result = self.try_follow(named).await;
-        }
-        self.count(&result);
-        result
+        self.carry_out(named, Order::Follow).await
     }
 }
 
@@ -125,12 +109,33 @@ impl Revisions {
         Self { shared, listing: Arc::new(Semaphore::new(1)) }
     }
 
+    /// Looks and switches, again if a deploy or somebody else was quicker.
+    async fn carry_out(&self, named: &Named, order: Order<'_>) -> Result<Done, RevisionsError> {
+        let mut tries = 0;
+        let result = loop {
+            let result = match order {
+                Order::Pin(wanted) => self.try_pin(named, wanted).await,
+                Order::Follow => self.try_follow(named).await,
+            };
+            tries += 1;
+            if tries == TRIES || !is_outrun(&result) {
+                break result;
+            }
+        };
+        self.count(&result);
+        result
+    }
+
     async fn try_pin(&self, named: &Named, wanted: &Wanted) -> Result<Done, RevisionsError> {
         let started = Instant::now();
         // Until it is served, a sweep might take what was compiled for it.
         let under_way = self.shared.deployer.under_way.begin().await;
         let kept = self.kept(named).await?;
-        let chosen = choose(&kept, wanted).map_err(|error| not_chosen(error, &kept))?.clone();
+        let chosen = choose(&kept, wanted).map_err(|error| match error {
+            ChooseError::Unknown { prefix } => self.unknown(prefix, &kept),
+            error => not_chosen(error, &kept),
+        })?;
+        let chosen = chosen.clone();
         self.compile(&chosen).await?;
         let this = self.clone();
         let switch = move || {
@@ -197,6 +202,22 @@ impl Revisions {
             }
             (None, [only]) => Ok(only.clone()),
             (None, _) => Err(RevisionsError::WhichBranch { project, known }),
+        }
+    }
+
+    /// Why nothing is kept whose commit begins so: perhaps it was just refused.
+    fn unknown(&self, prefix: String, kept: &Kept) -> RevisionsError {
+        let board = self.shared.board.all();
+        let mut of_branch = board
+            .into_iter()
+            .filter(|status| status.project == kept.project && status.branch == kept.branch);
+        match of_branch.next().map(|status| status.latest) {
+            Some(Latest::Refused { commit, diagnostics })
+                if begins(&commit, &prefix.to_ascii_lowercase()) =>
+            {
+                RevisionsError::WasRefused { commit, diagnostics }
+            }
+            _ => not_chosen(ChooseError::Unknown { prefix }, kept),
         }
     }
 
@@ -293,6 +314,13 @@ impl Revisions {
     fn publisher(&self) -> &Arc<Publisher> {
         &self.shared.deployer.publisher
     }
+}
+
+/// What a branch is told.
+#[derive(Clone, Copy)]
+enum Order<'a> {
+    Pin(&'a Wanted),
+    Follow,
 }
 
 /// Looks and orders, when a deploy or somebody else is quicker each time.

@@ -40,6 +40,23 @@ async fn a_host_is_refused_to_the_second_project_that_names_it() {
     assert_eq!(node.get("b.example.com", "/").await.text(), "two", "what it had, it keeps");
 }
 
+/// Whenever the hosts of the node change, it may be free; until it is, there is nothing new to tell.
+#[tokio::test]
+async fn that_a_host_is_taken_is_told_once() {
+    let (one, two) =
+        (GitRepo::small("a.example.com", "one"), GitRepo::small("a.example.com", "two"));
+    let node = TestNode::run(json!({"projects": [project("one", &one)]})).await;
+    node.reconfigure(json!({"projects": [project("one", &one), project("two", &two)]}));
+    assert_eq!(node.event("refused").await["again"], false);
+    one.write("domains/more.yaml", "id: d-more\nfqdn: c.example.com\ncertificate:\n  type: auto\n");
+    one.write("websites/main.yaml", "id: website-main\ndomains: [main, more]\npaths: [/]\n");
+    one.commit("has one host more");
+    assert_eq!(node.event("refused").await["again"], true);
+    let told = node.command(&["logs", "--project", "two"]).await;
+    let told = String::from_utf8(told.stdout).unwrap();
+    assert_eq!(told.matches("refused").count(), 1, "{told}");
+}
+
 #[tokio::test]
 async fn a_host_is_free_again_when_its_project_lets_go() {
     let (one, two) =

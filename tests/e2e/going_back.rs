@@ -65,7 +65,7 @@ async fn revisions_are_told_with_author_and_changes() {
     assert_eq!(branch["pinned_at"], Value::Null);
     assert_eq!(
         (&branch["newest"]["state"], &branch["newest"]["commit"]),
-        (&"refused".into(), &bad.into())
+        (&"refused".into(), &json!(bad))
     );
     let revisions = &branch["revisions"];
     let commits: Vec<_> = revisions.as_array().unwrap().iter().map(|r| &r["commit"]).collect();
@@ -80,6 +80,13 @@ async fn revisions_are_told_with_author_and_changes() {
     );
     assert_eq!(revisions[0]["changes"]["functions"]["changed"]["count"], 0);
     assert_eq!(revisions[2]["changes"], Value::Null);
+    let refused = stderr(&node.command(&["rollback", "small", &bad[..8]]).await);
+    let told = format!("error: `{}` was refused, so it was never served\n", &bad[..10]);
+    assert!(refused.starts_with(&told), "{refused}");
+    assert!(
+        refused.contains("functions/hello.wasm cannot be used"),
+        "with what was wrong: {refused}"
+    );
 
     let output = node.command(&["revisions", "small"]).await;
     let text = String::from_utf8(output.stdout).unwrap();

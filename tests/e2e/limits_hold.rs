@@ -72,6 +72,22 @@ async fn a_body_that_is_too_long_is_refused() {
     metric(&node, "headgate_executor_in_flight", 0.0).await;
 }
 
+/// Nobody reads the upload, which is more than a stream's window holds; its client is answered all the same,
+/// and may use the connection for more.
+#[tokio::test]
+async fn an_answer_that_comes_before_the_end_of_an_upload_arrives_whole() {
+    let node = TestNode::run(shop(json!({}))).await;
+    for protocol in [Protocol::H2c, Protocol::Https2] {
+        let mut client = node.client(protocol, HOST).await;
+        for path in ["/no-such-page", "/no/such/page"] {
+            let early = client.post(path, vec![b'x'; 3 << 20]).await;
+            assert_eq!(early.status, StatusCode::NOT_FOUND, "{path} over {protocol:?}");
+            assert!(!early.text().is_empty(), "its text is there: {early:?}");
+        }
+        assert_eq!(client.get("/hello").await.status, StatusCode::OK, "over {protocol:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_head_that_is_too_large_is_refused() {
     let node = TestNode::run(shop(json!({}))).await;

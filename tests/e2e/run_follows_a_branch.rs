@@ -1,6 +1,6 @@
 //! `headgate run` follows a branch of a real repository.
 
-use headgate_tests::{GitRepo, Protocol, TestNode, eventually};
+use headgate_tests::{GitRepo, Project, Protocol, TestNode, eventually};
 use http::StatusCode;
 use serde_json::{Value, json};
 
@@ -169,4 +169,22 @@ async fn a_repository_that_comes_later_is_picked_up() {
     std::fs::rename(repo.origin(), later).unwrap();
     node.event("deployed").await;
     assert_eq!(node.get(HOST, "/").await.text(), "one");
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_followed_says_what_it_is() {
+    let folder = Project::small(HOST, "one");
+    let project = |name: &str, config: Value| json!({"name": name, "config": config});
+    let mut branch = project("branch", json!(folder.path()));
+    branch["branch"] = "main".into();
+    let projects = [project("gone", json!("/nowhere/at/all")), branch];
+    let node = TestNode::run(json!({"projects": projects})).await;
+    assert_eq!(node.ready().await["projects"], 2);
+    let mut told = [node.event("failed").await, node.event("failed").await]
+        .map(|event| event["error"].as_str().unwrap().to_owned());
+    told.sort();
+    assert_eq!(told[0], "the folder /nowhere/at/all does not exist");
+    let path = folder.path().display();
+    let plain = format!("`{path}` is a folder and not a repository, so it has no branches: ");
+    assert!(told[1].contains(&plain) && told[1].contains("git init"), "{}", told[1]);
 }

@@ -156,7 +156,8 @@ async fn a_repository_that_is_gone_is_named_and_the_last_revision_goes_on() {
     node.event("deployed").await;
     shop.site.lose_origin();
     let failed = node.event("failed").await.to_string();
-    assert!(failed.contains("acme/Site") && failed.contains(&shop.site.url()), "{failed}");
+    let origin = shop.site.origin().display().to_string();
+    assert!(failed.contains("acme/Site") && failed.contains(&origin), "{failed}");
     assert_eq!(node.get(HOST, "/").await.text(), "one");
 
     // The configuration no longer wants it, so it no longer matters.

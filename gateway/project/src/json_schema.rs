@@ -1,16 +1,17 @@
 //! JSON Schemas of the files of a project, for editors: made from the tables that the reader goes by.
 //!
 //! Draft 7, because every editor reads that. A schema refuses what the reader reports as an error of
-//! one file, and is silent about what takes several. Unknown keys stay allowed: to the reader they are
-//! a warning, and a schema knows no warnings.
+//! one file, and is silent about what takes several. Unknown keys of a project stay allowed: to the
+//! reader they are a warning, and a schema knows no warnings.
 
-use std::sync::LazyLock;
+use std::{sync::LazyLock, time::Duration};
 
 use headgate_types::{ByteSize, duration_units};
 use serde_json::{Map, Value, json};
 
 use crate::{
     defaults::MAX_LIST,
+    diagnostic::Severity,
     schema::{self, Document, Field, Need, Shape, When},
 };
 
@@ -21,10 +22,14 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 
 /// The schema of one kind of file: `function` for those in `functions/`.
 pub fn of(name: &str) -> Option<Value> {
-    let document = DOCUMENTS.iter().find(|document| document.name == name)?;
+    DOCUMENTS.iter().find(|document| document.name == name).map(|document| of_document(document))
+}
+
+/// The schema of what is read by this table.
+pub fn of_document(document: &Document) -> Value {
     let mut schema = Value::Object(document_schema(document));
     schema["$schema"] = DRAFT.into();
-    Some(schema)
+    schema
 }
 
 /// All schemas in one file, so that a project needs only one: `#/definitions/function`.
@@ -57,7 +62,11 @@ const DOCUMENTS: [&Document; 11] = [
 ];
 
 fn document_schema(document: &Document) -> Map<String, Value> {
-    let mut root = table(document.keys);
+    let others = match document.slips {
+        Severity::Error => Others::Refused,
+        Severity::Warning => Others::Allowed,
+    };
+    let mut root = table(document.keys, others);
     root.insert("title".to_owned(), format!("Headgate: {}", document.what).into());
     root.insert("description".to_owned(), document.about.into());
     let mut clauses = Vec::new();
@@ -75,15 +84,42 @@ fn document_schema(document: &Document) -> Map<String, Value> {
     root
 }
 
-/// A table whose keys may all be missing.
-fn table(fields: &[Field]) -> Map<String, Value> {
-    let properties: Map<_, _> =
-        fields.iter().map(|field| (field.key.to_owned(), described(field).into())).collect();
-    object(json!({ "type": types(&["object"], true), "properties": properties }))
+/// Keys that a table does not know.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Others {
+    Allowed,
+    Refused,
 }
 
-fn described(field: &Field) -> Map<String, Value> {
-    let mut schema = value(field.shape, Presence::Optional);
+/// A table whose keys may all be missing.
+fn table(fields: &[Field], others: Others) -> Map<String, Value> {
+    let properties: Map<_, _> = fields
+        .iter()
+        .map(|field| (field.key.to_owned(), described(field, others).into()))
+        .collect();
+    let mut schema = object(json!({ "type": types(&["object"], true), "properties": properties }));
+    if others == Others::Refused {
+        schema.insert("additionalProperties".to_owned(), false.into());
+    }
+    schema
+}
+
+/// A table that is there, with these keys at least.
+fn table_with(fields: &'static [Field], needs: &[&str], others: Others) -> Map<String, Value> {
+    let mut schema = table(fields, others);
+    needs.iter().for_each(|key| require(&mut schema, fields, key));
+    schema.insert("type".to_owned(), types(&["object"], needs.is_empty()));
+    schema
+}
+
+/// A table, or the value of its one necessary key.
+fn short(key: &str, fields: &'static [Field], others: Others) -> Map<String, Value> {
+    let alone = value(shape_of(fields, key), Presence::Required, others);
+    object(json!({ "anyOf": [alone, table_with(fields, &[key], others)] }))
+}
+
+fn described(field: &Field, others: Others) -> Map<String, Value> {
+    let mut schema = value(field.shape, Presence::Optional, others);
     let about = match field.shape {
         Shape::Older(current, _) => format!("An older spelling of `{current}`."),
         Shape::Obsolete(why) => format!("Has no effect: {why}."),
@@ -103,14 +139,29 @@ enum Presence {
     Required,
 }
 
-fn value(shape: Shape, presence: Presence) -> Map<String, Value> {
+fn value(shape: Shape, presence: Presence, others: Others) -> Map<String, Value> {
     let optional = presence == Presence::Optional;
     let mut schema = match shape {
-        Shape::Older(_, shape) => return value(*shape, presence),
+        Shape::Older(_, shape) => return value(*shape, presence, others),
         Shape::Obsolete(_) => return Map::new(),
-        Shape::Table(fields) => table(fields),
+        Shape::Table(fields) => table(fields, others),
+        Shape::Items(fields, needs) => object(json!({
+            "items": table_with(fields, needs, others),
+            "maxItems": MAX_LIST,
+        })),
+        Shape::Short(key, fields) => {
+            let mut schema = short(key, fields, others);
+            if let (true, Some(Value::Array(any))) = (optional, schema.get_mut("anyOf")) {
+                any.push(json!({ "type": "null" }));
+            }
+            return schema;
+        }
+        Shape::Shorts(key, fields) => object(json!({
+            "additionalProperties": short(key, fields, others),
+            "maxProperties": MAX_LIST,
+        })),
         Shape::Tables(fields) => object(json!({
-            "additionalProperties": together(fields),
+            "additionalProperties": together(fields, others),
             "maxProperties": MAX_LIST,
         })),
         Shape::Text if optional => Map::new(),
@@ -127,6 +178,15 @@ fn value(shape: Shape, presence: Presence) -> Map<String, Value> {
             "examples": ["64MiB", "5GB"],
         })),
         Shape::Duration => object(json!({ "pattern": *DURATION, "examples": ["20s", "1h15m"] })),
+        Shape::DurationIn(Duration::ZERO, _) => object(json!({
+            "pattern": *DURATION_OR_NONE,
+            "maximum": 0,
+            "examples": ["20s", "1h15m"],
+        })),
+        Shape::DurationIn(..) => {
+            object(json!({ "pattern": *DURATION, "examples": ["20s", "1h15m"] }))
+        }
+        Shape::Number(least, most) => object(json!({ "minimum": least, "maximum": most })),
         Shape::Texts => {
             let items = json!({ "type": ["string", "number"] });
             let mut schema = object(json!({ "items": items, "maxItems": MAX_LIST }));
@@ -144,20 +204,27 @@ fn value(shape: Shape, presence: Presence) -> Map<String, Value> {
     let allowed: &[&str] = match shape {
         Shape::Text | Shape::Size => &["string", "number"],
         Shape::Flag => &["boolean"],
-        Shape::Texts => &["array"],
-        Shape::Pairs | Shape::Table(_) | Shape::Tables(_) => &["object"],
-        Shape::Word(_) | Shape::Duration | Shape::Older(..) | Shape::Obsolete(_) => &["string"],
+        Shape::Texts | Shape::Items(..) => &["array"],
+        Shape::Number(..) => &["integer"],
+        Shape::DurationIn(Duration::ZERO, _) => &["string", "integer"],
+        Shape::Pairs | Shape::Table(_) | Shape::Tables(_) | Shape::Shorts(..) => &["object"],
+        Shape::Word(_)
+        | Shape::Duration
+        | Shape::DurationIn(..)
+        | Shape::Short(..)
+        | Shape::Older(..)
+        | Shape::Obsolete(_) => &["string"],
     };
     schema.insert("type".to_owned(), types(allowed, optional));
     schema
 }
 
 /// A table that has either all of its keys or none.
-fn together(fields: &'static [Field]) -> Map<String, Value> {
+fn together(fields: &'static [Field], others: Others) -> Map<String, Value> {
     let keys: Vec<_> = fields.iter().map(|field| present(fields, field.key)).collect();
     let blank = |field: &Field| (field.key.to_owned(), json!({ "enum": [null, ""] }));
     let none: Map<_, _> = fields.iter().map(blank).collect();
-    let mut schema = table(fields);
+    let mut schema = table(fields, others);
     schema.insert("anyOf".to_owned(), json!([{ "allOf": keys }, { "properties": none }]));
     schema
 }
@@ -179,7 +246,7 @@ fn require(schema: &mut Map<String, Value>, fields: &'static [Field], path: &str
             property.insert("type".to_owned(), "object".into());
             require(property, fields, rest);
         }
-        _ => property.extend(value(shape, Presence::Required)),
+        _ => property.extend(value(shape, Presence::Required, Others::Allowed)),
     }
 }
 
@@ -217,7 +284,7 @@ fn present(fields: &'static [Field], path: &str) -> Value {
     }
     let schema = match shape {
         Shape::Table(_) => json!({ "type": "object" }),
-        shape => value(shape, Presence::Required).into(),
+        shape => value(shape, Presence::Required, Others::Allowed).into(),
     };
     at(path, &schema)
 }
@@ -263,7 +330,13 @@ static SIZE: LazyLock<String> = LazyLock::new(|| {
     format!(r"^\s*(?=[0-9.]*[1-9]){NUMBER}\s*({units})?\s*$")
 });
 
-static DURATION: LazyLock<String> = LazyLock::new(|| {
+static DURATION: LazyLock<String> =
+    LazyLock::new(|| format!(r"^\s*(?=.*[1-9]){}\s*$", durations()));
+
+static DURATION_OR_NONE: LazyLock<String> =
+    LazyLock::new(|| format!(r"^\s*(0|{})\s*$", durations()));
+
+fn durations() -> String {
     let units = duration_units().collect::<Vec<_>>().join("|");
-    format!(r"^\s*(?=.*[1-9])({NUMBER}({units}))+\s*$")
-});
+    format!("({NUMBER}({units}))+")
+}

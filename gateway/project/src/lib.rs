@@ -12,7 +12,7 @@
 //!         what        └──────────┴───────┴────────┴──► Diagnostics
 //! ```
 //!
-//! [`json_schema`] tells editors what the files may say, from the tables that `schema` reads by.
+//! [`json_schema`] tells editors what the files may say, from the tables that [`schema`] reads by.
 //!
 //! Invariants:
 //! 1. There is a [`Project`] if and only if no diagnostic is an error.
@@ -33,7 +33,7 @@ mod load;
 pub mod marks;
 pub mod model;
 mod raw;
-mod schema;
+pub mod schema;
 mod separate;
 pub mod tree;
 pub mod unpack;

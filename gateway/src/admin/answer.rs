@@ -138,8 +138,16 @@ fn logs(query: &str, shared: &Shared) -> Answer {
             _ => {}
         }
     }
+    let recent = shared.state.logs.recent(&filter);
+    if let Some(unknown) = filter.project.as_ref().filter(|_| recent.is_empty()) {
+        let known: Vec<_> =
+            shared.state.board.all().into_iter().map(|status| status.project).collect();
+        if !known.contains(unknown) {
+            return orders::unknown_project(unknown.clone(), known).into();
+        }
+    }
     if !follow {
-        let lines = shared.state.logs.recent(&filter);
+        let lines = recent;
         return response(StatusCode::OK, NDJSON, all_lines(&lines)).into();
     }
     let Ok(place) = shared.followers.clone().try_acquire_owned() else {

@@ -1,10 +1,6 @@
 //! The other end of the admin socket, for `headgate status | routes | logs | revisions | rollback | …`.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fmt, io, path::PathBuf, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, StatusCode, header, request::Builder};
@@ -23,17 +19,18 @@ const LARGEST_ANSWER: usize = 64 << 20;
 /// A log line is at most a few kilobytes, escaped a few times that.
 const LONGEST_LINE: usize = 256 << 10;
 
-/// Asks the node whose socket is at `socket`. Every call is a connection of its own.
+/// Asks a node over its socket. Every call is a connection of its own.
 #[derive(Debug, Clone)]
 pub struct Client {
-    socket: PathBuf,
+    /// Where it may be; the first that answers is asked.
+    sockets: Vec<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// No socket, or nobody behind it.
-    #[error("no headgate is running at {}", .0.display())]
-    NotRunning(PathBuf),
+    /// No socket, or nobody behind it, at any of these.
+    #[error("no headgate is running at {}", Places(.0))]
+    NotRunning(Vec<PathBuf>),
     #[error("cannot open {}", .path.display())]
     Open {
         path: PathBuf,
@@ -50,13 +47,24 @@ pub enum ClientError {
     Answer(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+struct Places<'a>(&'a [PathBuf]);
+
+impl fmt::Display for Places<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (n, path) in self.0.iter().enumerate() {
+            write!(f, "{}{}", if n > 0 { ", nor at " } else { "" }, path.display())?;
+        }
+        Ok(())
+    }
+}
+
 impl Client {
     pub fn new(socket: impl Into<PathBuf>) -> Self {
-        Self { socket: socket.into() }
+        Self::any_of(vec![socket.into()])
     }
 
-    pub fn socket(&self) -> &Path {
-        &self.socket
+    pub fn any_of(sockets: Vec<PathBuf>) -> Self {
+        Self { sockets }
     }
 
     /// The JSON at `path`.
@@ -103,7 +111,7 @@ impl Client {
     }
 
     async fn open(&self, request: Builder, body: Bytes) -> Result<Lines, ClientError> {
-        let stream = UnixStream::connect(&self.socket).await.map_err(|error| self.failed(error))?;
+        let stream = self.connect().await?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
         let connection = Connection(tokio::spawn(connection).abort_handle());
@@ -122,14 +130,19 @@ impl Client {
         Err(ClientError::Refused { status, text })
     }
 
-    fn failed(&self, error: io::Error) -> ClientError {
-        let path = self.socket.clone();
-        match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                ClientError::NotRunning(path)
+    /// A socket that only another user may open keeps nobody from asking their own node.
+    async fn connect(&self) -> Result<UnixStream, ClientError> {
+        let mut failed = None;
+        for path in &self.sockets {
+            let error = match UnixStream::connect(path).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => error,
+            };
+            if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) {
+                failed.get_or_insert(ClientError::Open { path: path.clone(), error });
             }
-            _ => ClientError::Open { path, error },
         }
+        Err(failed.unwrap_or_else(|| ClientError::NotRunning(self.sockets.clone())))
     }
 }
 

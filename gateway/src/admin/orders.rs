@@ -96,12 +96,16 @@ pub(super) async fn list(query: &str, shared: &Shared) -> Response<Body> {
     board.retain(|status| project.as_ref().is_none_or(|project| *project == status.project));
     let rows = BranchRow::all(kept, &board);
     match project {
-        Some(project) if rows.is_empty() => {
-            let error = RevisionsError::UnknownProject { project, known: followed };
-            json_as(StatusCode::NOT_FOUND, &Refusal::of(&error))
-        }
+        Some(project) if rows.is_empty() => unknown_project(project, followed),
         _ => json(&rows),
     }
+}
+
+/// Names those that are `known`, each once.
+pub(super) fn unknown_project(project: ProjectName, mut known: Vec<ProjectName>) -> Response<Body> {
+    known.dedup();
+    let error = RevisionsError::UnknownProject { project, known };
+    json_as(StatusCode::NOT_FOUND, &Refusal::of(&error))
 }
 
 fn status(error: &RevisionsError) -> StatusCode {

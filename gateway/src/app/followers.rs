@@ -42,7 +42,7 @@ impl Followers {
 
     /// Follows these projects and no others. One that is followed already, unchanged, is left alone.
     pub(super) fn follow(&mut self, projects: &[FollowedProject]) {
-        self.keep(projects);
+        self.end_all_but(projects);
         for project in projects {
             if !self.running.contains_key(&project.name) {
                 self.start(project.clone(), Duration::ZERO);
@@ -53,7 +53,7 @@ impl Followers {
     /// As [`follow`](Self::follow), and what is no longer followed is no longer served. That comes first:
     /// only then are its hosts free for others.
     pub(super) async fn refollow(&mut self, config: &NodeConfig) {
-        self.keep(&config.projects);
+        self.end_all_but(&config.projects);
         let publisher = self.shared.deployer.publisher.clone();
         let followed = followed(&config.projects);
         match task::spawn_blocking(move || publisher.reconcile(Some(followed))).await {
@@ -100,7 +100,7 @@ impl Followers {
     }
 
     /// Ends the followers of all projects but these, and takes them off the board.
-    fn keep(&mut self, projects: &[FollowedProject]) {
+    fn end_all_but(&mut self, projects: &[FollowedProject]) {
         self.running.retain(|_, running| {
             let kept = projects.contains(&running.project);
             if !kept {
@@ -123,7 +123,7 @@ impl Followers {
         board.follow(&project.name, &project.branch, source.to_string(), serving);
         board.update(&project.name, &project.branch, |status| status.pinned_at = pinned_at);
         // After an upgrade the same commit is deployed once more, and served as it was until then.
-        let seen = served.as_ref().and_then(Accepted::settled_commit);
+        let seen = served.as_ref().and_then(Accepted::finished_commit);
         let stop = CancellationToken::new();
         let span = info_span!("follow", project = %project.name);
         let following = follow(self.shared.clone(), project.clone(), seen, source, stop.clone());

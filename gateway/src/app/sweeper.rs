@@ -8,7 +8,7 @@ use headgate_types::{Chain, Clock, Digest, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
-use crate::{deploy::UnderWay, manifest::Manifest, publisher::SETTLED_FOR};
+use crate::{deploy::UnderWay, manifest::Manifest, publisher::CONFIRMED_FOR};
 
 /// Disk space is not urgent, and a sweep reads every manifest.
 const INTERVAL: Duration = Duration::from_secs(600);
@@ -20,7 +20,7 @@ const RETRY: Duration = Duration::from_secs(5);
 /// anyway; this is for what they left behind and will use again.
 const GRACE: Duration = Duration::from_secs(3600);
 // A record may need blobs that were last touched this long before it.
-const _: () = assert!(GRACE.as_secs() >= 2 * SETTLED_FOR.as_secs());
+const _: () = assert!(GRACE.as_secs() >= 2 * CONFIRMED_FOR.as_secs());
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 

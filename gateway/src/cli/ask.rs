@@ -19,6 +19,7 @@ use crate::{
     cli::{
         Verdict,
         output::{Output, Paint, Reader, count, plain},
+        rollback::refused,
         serve,
         table::table,
     },
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// Problems shown for one project; `headgate check` shows them all, with excerpts.
-const MOST_PROBLEMS: usize = 10;
+pub(super) const MOST_PROBLEMS: usize = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct NodeArguments {
@@ -79,7 +80,12 @@ pub(super) fn logs(arguments: LogsArguments, output: &Output) -> anyhow::Result<
     let follow = if arguments.follow { "follow=1" } else { "follow=0" };
     let project = arguments.project.map(|name| format!("&project={name}")).unwrap_or_default();
     block_on(async {
-        let mut lines = client.lines(&format!("/logs?{follow}{project}")).await?;
+        let mut lines = match client.lines(&format!("/logs?{follow}{project}")).await {
+            Err(ClientError::Refused { text, .. }) => {
+                return refused(&text, SystemClock.now(), output);
+            }
+            lines => lines?,
+        };
         while let Some(line) = lines.next().await? {
             let written = if output.is_json() {
                 output.try_text(&format!("{}\n", String::from_utf8_lossy(&line)))?
@@ -95,13 +101,9 @@ pub(super) fn logs(arguments: LogsArguments, output: &Output) -> anyhow::Result<
 }
 
 impl NodeArguments {
-    /// The named socket, or the first of the usual places where there is one.
+    /// At the named socket, or the first of the usual places where a node answers.
     pub(super) fn client(self) -> Client {
-        let socket = self.socket.unwrap_or_else(|| {
-            let there = usual_sockets().into_iter().find(|path| path.exists());
-            there.unwrap_or_else(|| PathBuf::from(DEFAULT_SOCKET))
-        });
-        Client::new(socket)
+        Client::any_of(self.socket.map_or_else(usual_sockets, |socket| vec![socket]))
     }
 }
 
@@ -150,7 +152,7 @@ fn status_text(status: &NodeStatus, now: Timestamp, output: &Output) -> String {
     }
     let rows: Vec<_> = status.projects.iter().map(|project| project_cells(project, now)).collect();
     let headings =
-        ["PROJECT", "BRANCH", "STATE", "SERVING", "SINCE", "FUNCTIONS", "WEBSITES", "SOURCE"];
+        ["PROJECT", "BRANCH", "STATE", "SERVING", "ACCEPTED", "FUNCTIONS", "WEBSITES", "SOURCE"];
     text.push('\n');
     text.push_str(&table(headings, &rows));
     for project in &status.projects {

@@ -21,6 +21,9 @@ pub(super) fn report(error: &anyhow::Error, output: &Output) -> ExitCode {
 }
 
 fn render(error: &anyhow::Error, output: &Output) -> String {
+    if let Some(ConfigError::Invalid(problems)) = error.downcast_ref() {
+        return problems.render_human(output.error_color);
+    }
     let mut text = format!("{}: {error}\n", output.paint_error(Paint::Bad, "error"));
     for cause in error.chain().skip(1) {
         text.push_str(&format!("  because: {cause}\n"));

@@ -64,6 +64,7 @@ enum Line<'a> {
         https: &'a [SocketAddr],
         admin_socket: &'a Path,
         admin_listen: Option<SocketAddr>,
+        projects: usize,
         urls: &'a [String],
     },
     Deploying {
@@ -91,6 +92,7 @@ enum Line<'a> {
         #[serde(flatten)]
         revision: &'a Revision,
         serving: Option<&'a str>,
+        again: bool,
         diagnostics: Value,
     },
     Rollback(SwitchedLine<'a>),
@@ -151,6 +153,7 @@ impl<'a> Line<'a> {
                 https: &ready.https,
                 admin_socket: &ready.admin_socket,
                 admin_listen: ready.admin_listen,
+                projects: ready.projects,
                 urls: &ready.urls,
             },
             Event::Deploying { revision } => Self::Deploying { revision },
@@ -170,8 +173,9 @@ impl<'a> Line<'a> {
                 urls: &deployed.urls,
                 diagnostics: deployed.diagnostics.to_json(),
             },
-            Event::Refused { revision, diagnostics, serving } => Self::Refused {
+            Event::Refused { revision, diagnostics, serving, again } => Self::Refused {
                 revision,
+                again: *again,
                 serving: serving.as_ref().map(|serving| serving.commit.as_str()),
                 diagnostics: diagnostics.to_json(),
             },
@@ -251,6 +255,7 @@ mod tests {
             https: vec!["127.0.0.1:8443".parse().unwrap()],
             admin_socket: "/s/admin.sock".into(),
             admin_listen: None,
+            projects: 1,
             urls: vec!["http://localhost:8080".into()],
         }));
         assert_eq!(value["event"], "ready");
@@ -309,6 +314,7 @@ mod tests {
                     revision: revision(),
                     diagnostics: diagnostics(),
                     serving: Some(revision()),
+                    again: false,
                 },
                 "refused",
             ),

@@ -39,7 +39,8 @@ pub(super) struct Output {
     pub(super) format: OutputFormat,
     /// Whether standard output takes colours.
     pub(super) color: bool,
-    error_color: bool,
+    /// Whether standard error does.
+    pub(super) error_color: bool,
     error_terminal: bool,
     pub(super) bars: MultiProgress,
 }

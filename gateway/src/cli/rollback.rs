@@ -11,7 +11,7 @@ use crate::{
     },
     cli::{
         Verdict,
-        ask::{NodeArguments, ago, block_on, problem_line},
+        ask::{MOST_PROBLEMS, NodeArguments, ago, block_on, problem_line},
         output::{Output, Paint, plain},
         revisions::changes_text,
     },
@@ -133,7 +133,7 @@ pub(super) fn refused(text: &str, now: Timestamp, output: &Output) -> anyhow::Re
 
 fn refusal_text(refusal: &Refusal, now: Timestamp) -> String {
     let mut text = format!("{}\n", plain(&refusal.error));
-    for problem in refusal.diagnostics.as_array().into_iter().flatten() {
+    for problem in refusal.diagnostics.as_array().into_iter().flatten().take(MOST_PROBLEMS) {
         text.push_str(&format!("  {}\n", problem_line(problem)));
         if let Some(hint) = problem.get("hint").and_then(Value::as_str) {
             text.push_str(&format!("    help: {}\n", plain(hint)));

@@ -105,9 +105,7 @@ async fn reload(reloader: Reloader, source: ConfigFile, mut hangups: Signal) {
                 info!(file = %file.display(), "configuration read again");
             }
             Err(error) => {
-                // Several problems, each with its help, come on lines of their own; a log line is one.
                 let error = Chain(&error).to_string();
-                let error = error.lines().map(str::trim).collect::<Vec<_>>().join("; ");
                 error!(file = %file.display(), error, "configuration kept as it was");
             }
         }

@@ -26,6 +26,14 @@ const MOST_URLS: usize = 10;
 /// Changed things named on the line of a deploy, which should stay one.
 const MOST_CHANGES: usize = 3;
 
+/// For somebody who wonders why every request is answered 404.
+const NO_PROJECT: &str = "
+No project is followed yet. Add one to node.yaml, then send SIGHUP:
+  projects:
+    - name: shop
+      config: https://git.example.com/shop.git
+";
+
 /// What is told at `ready`, beyond the addresses.
 #[derive(Debug)]
 pub(super) enum Greeting {
@@ -60,7 +68,10 @@ impl Reporter for Terminal {
                 self.progress.ended(&deployed.revision.project);
                 self.deployed(deployed)
             }
-            Event::Refused { revision, diagnostics, serving } => {
+            Event::Refused { revision, again: true, .. } => {
+                return self.progress.ended(&revision.project);
+            }
+            Event::Refused { revision, diagnostics, serving, again: false } => {
                 self.progress.ended(&revision.project);
                 let serving = match serving {
                     Some(revision) if is_folder(revision) => {
@@ -80,12 +91,9 @@ impl Reporter for Terminal {
             Event::Pinned(switched) => self.switched(switched, "is pinned"),
             Event::Unpinned(switched) => {
                 let mark = self.paint(Paint::Good, "✓");
-                let branch = plain(switched.revision.branch.as_str());
-                let project = &switched.revision.project;
-                format!(
-                    "{mark} {project} follows {branch} again from {}\n",
-                    named(&switched.revision)
-                )
+                let Revision { project, branch, commit } = &switched.revision;
+                let (branch, commit) = (plain(branch.as_str()), plain(commit.fmt_short()));
+                format!("{mark} {project} follows {branch} again, from {commit}\n")
             }
             Event::Held { revision, source, .. } => {
                 self.progress.ended(&revision.project);
@@ -94,7 +102,7 @@ impl Reporter for Terminal {
                 format!(
                     "{} {}{} is not deployed: the branch is pinned (`headgate follow {}`)\n",
                     self.paint(Paint::Attention, "!"),
-                    named(revision),
+                    exactly(revision),
                     subject.unwrap_or_default(),
                     revision.project,
                 )
@@ -155,6 +163,9 @@ impl Terminal {
                     }
                 }
                 text.push_str(&format!("  admin {}\n", ready.admin_socket.display()));
+                if ready.projects == 0 {
+                    text.push_str(NO_PROJECT);
+                }
                 if let Some(address) = ready.admin_listen {
                     text.push_str(&format!("  admin {address}\n"));
                 }
@@ -203,7 +214,7 @@ impl Terminal {
         format!(
             "{} {} {what}, in {}; `headgate follow {}` goes back to the newest\n",
             self.paint(Paint::Good, "✓"),
-            named(&switched.revision),
+            exactly(&switched.revision),
             rounded(switched.elapsed),
             switched.revision.project,
         )
@@ -246,6 +257,11 @@ fn named(revision: &Revision) -> String {
     if is_folder(revision) {
         return revision.project.to_string();
     }
+    exactly(revision)
+}
+
+/// As [`named`], with the state of a folder: which of several is meant is what is told.
+fn exactly(revision: &Revision) -> String {
     let branch = plain(revision.branch.as_str());
     format!("{} {branch}@{}", revision.project, plain(revision.commit.fmt_short()))
 }
@@ -305,6 +321,24 @@ mod tests {
     }
 
     #[test]
+    fn a_node_that_follows_nothing_says_how_to_add_a_project() {
+        let output = Output::detect(OutputFormat::Json);
+        let terminal = Terminal::new(output, Greeting::Run);
+        let ready = |projects| {
+            terminal.ready(&Ready {
+                http: Vec::new(),
+                https: Vec::new(),
+                admin_socket: "/s/admin.sock".into(),
+                admin_listen: None,
+                projects,
+                urls: Vec::new(),
+            })
+        };
+        assert!(ready(0).contains("\n  projects:\n    - name: shop\n"), "{}", ready(0));
+        assert!(!ready(1).contains("projects"), "{}", ready(1));
+    }
+
+    #[test]
     fn what_changed_is_named_in_one_line() {
         let file = |path: &str, how| Change::File { path: path.into(), how };
         let owner = Owner { application: None, group: Group::Websites, name: "main".into() };
@@ -330,6 +364,7 @@ mod tests {
     fn a_commit_is_named_and_a_folder_is_not() {
         assert_eq!(named(&revision("1a2b3c4d5e6f7a8b")), "shop main@1a2b3c4d5e");
         assert_eq!(named(&revision("worktree-1a2b3c4d5e6f")), "shop");
+        assert_eq!(exactly(&revision("worktree-1a2b3c4d5e6f")), "shop main@worktree-1a2b3c4d5e");
     }
 
     #[test]

@@ -21,9 +21,9 @@ impl Follower {
         let was_pinned = mem::replace(&mut self.pinned, pinned);
         let free = was_pinned && !self.pinned;
         if free {
-            self.seen = self.serving().as_ref().and_then(Accepted::settled_commit);
+            self.seen = self.serving().as_ref().and_then(Accepted::finished_commit);
             self.lacks_a_host = false;
-            self.settle(Latest::Served { diagnostics: Arc::default() });
+            self.conclude(Latest::Served { diagnostics: Arc::default() });
         }
         free
     }
@@ -34,18 +34,18 @@ impl Follower {
         self.seen = Some(commit.clone());
         let serving = self.serving().map(|serving| serving.record.revision);
         if serving.as_ref().is_some_and(|serving| serving.commit == commit) {
-            self.settle(Latest::Served { diagnostics: Arc::default() });
+            self.conclude(Latest::Served { diagnostics: Arc::default() });
             return;
         }
-        self.settle(Latest::Held { commit: commit.clone() });
+        self.conclude(Latest::Held { commit: commit.clone() });
         let revision = self.revision(&commit);
         info!(%revision, "revision held, its branch is pinned");
         self.log(format!("revision {} held, the branch is pinned", commit.fmt_short()));
         self.report(Event::Held { revision, source, serving });
     }
 
-    fn settle(&mut self, latest: Latest) {
-        self.settled = latest.clone();
+    fn conclude(&mut self, latest: Latest) {
+        self.outcome = latest.clone();
         self.set_latest(latest);
     }
 }

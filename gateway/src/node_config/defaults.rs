@@ -18,6 +18,9 @@ pub(super) const STATE: &str = "/var/lib/headgate";
 pub(super) const HTTP_PORT: u16 = 80;
 pub(super) const HTTPS_PORT: u16 = 443;
 
+/// What the help shows, for hints.
+pub(super) const ADMIN_PORT: u16 = 9901;
+
 /// The ports developers expect, open to users without privileges.
 pub(super) const DEV_HTTP_PORT: u16 = 8080;
 pub(super) const DEV_HTTPS_PORT: u16 = 8443;
@@ -40,10 +43,10 @@ pub(super) const DEV_DRAIN: Duration = Duration::from_secs(2);
 pub(super) const LONGEST_DRAIN: Duration = Duration::from_secs(3600);
 
 /// A node that names more threads than this was given another number by mistake.
-pub(super) const MOST_WORKERS: usize = 1024;
+pub(super) const MOST_WORKERS: u64 = 1024;
+/// Nobody looks further back, and each one is looked through when blobs are swept.
+pub(super) const MOST_KEPT: u64 = 1000;
 
-/// One machine, a small team: more entries are generated, and wrong.
-pub(super) const MOST_PROJECTS: usize = 1000;
 /// Each is asked for news with every poll of its project. Holds twice: for what `node.yaml` lists, and for
 /// what is followed of it, where each branch that the project's configuration names counts.
 pub(crate) const MOST_REPOSITORIES: usize = 100;

@@ -2,6 +2,8 @@
 
 use std::{fmt, io, path::PathBuf};
 
+use headgate_project::Diagnostics;
+
 /// Why there is no `NodeConfig`.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
@@ -13,9 +15,9 @@ pub enum ConfigError {
     },
     #[error("{} is larger than {limit} bytes, so it is not a node's configuration", .path.display())]
     TooLarge { path: PathBuf, limit: u64 },
-    /// All problems that could be found at once, in the order of the file.
+    /// All problems of the file, each with place and hint.
     #[error("{}", Listed(.0))]
-    Invalid(Vec<Problem>),
+    Invalid(Diagnostics),
     #[error("cannot open the project folder {}", .path.display())]
     ProjectFolder {
         path: PathBuf,
@@ -26,40 +28,20 @@ pub enum ConfigError {
     NoHome,
 }
 
-/// One mistake in `node.yaml`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    pub file: PathBuf,
-    /// From 1; 0 when the reader could not tell.
-    pub line: u64,
-    /// From 1, in characters.
-    pub column: u64,
-    pub message: String,
-    /// What to do about it.
-    pub help: Option<String>,
-}
-
-/// `node.yaml:3:5: what is wrong`, and the remedy on a line of its own.
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
-        if self.line > 0 {
-            write!(f, ":{}:{}", self.line, self.column)?;
-        }
-        write!(f, ": {}", self.message)?;
-        match &self.help {
-            Some(help) => write!(f, "\n  help: {help}"),
-            None => Ok(()),
-        }
-    }
-}
-
-struct Listed<'a>(&'a [Problem]);
+/// One problem after the other, for a log; on a terminal they are rendered with their lines.
+struct Listed<'a>(&'a Diagnostics);
 
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, problem) in self.0.iter().enumerate() {
-            write!(f, "{}{problem}", if i > 0 { "\n" } else { "" })?;
+            let separator = if i > 0 { "; " } else { "" };
+            match &problem.place {
+                Some(place) => write!(f, "{separator}{place}: {}", problem.message)?,
+                None => write!(f, "{separator}{}", problem.message)?,
+            }
+            if let Some(hint) = &problem.hint {
+                write!(f, " ({hint})")?;
+            }
         }
         Ok(())
     }

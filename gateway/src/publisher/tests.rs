@@ -104,14 +104,14 @@ async fn what_a_branch_serves_is_looked_after_once_in_a_while_and_when_something
     let lab = Lab::following(&["one"]);
     let first = accepted(lab.deploy(revision("one", "1"), site(&["x.org"], &[])).await);
     let (publisher, store) = (lab.publisher(), &lab.store);
-    publisher.settle(&first.manifest).unwrap();
+    publisher.confirm(&first.manifest).unwrap();
     let digest = first.manifest.blobs().next().unwrap();
     while store.contains(&digest) {
         store.sweep(&HashSet::new(), Timestamp::from_millis(u64::MAX)).unwrap();
     }
-    publisher.settle(&first.manifest).expect("it was looked at a moment ago");
+    publisher.confirm(&first.manifest).expect("it was looked at a moment ago");
     store.read(&digest).unwrap_err();
-    let lost = publisher.settle(&first.manifest).unwrap_err();
+    let lost = publisher.confirm(&first.manifest).unwrap_err();
     assert!(matches!(lost, PublishError::Incomplete { .. }), "{lost:?}");
 }
 

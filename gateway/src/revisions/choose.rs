@@ -61,18 +61,21 @@ pub(super) fn choose<'a>(
     }
 }
 
-/// The records whose commit begins so, newest first. A folder's may be named without `worktree-`, and one
-/// of several repositories by the whole commit of its configuration, of which its name has the beginning.
+/// The records whose commit begins so, newest first.
 pub(super) fn matching<'a>(kept: &'a Kept, prefix: &str) -> Vec<&'a RevisionRecord> {
     let prefix = prefix.to_ascii_lowercase();
-    let begins = |record: &&RevisionRecord| {
-        let commit = record.revision.commit.as_str();
-        let bare = commit.strip_prefix("worktree-").unwrap_or(commit);
-        let configuration = commit.split_once('+').map(|(configuration, _)| configuration);
-        let pasted = configuration.is_some_and(|begins| prefix.starts_with(begins));
-        commit.starts_with(&prefix) || bare.starts_with(&prefix) || pasted && !prefix.contains('+')
-    };
-    kept.records.iter().filter(begins).collect()
+    kept.records.iter().filter(|record| begins(&record.revision.commit, &prefix)).collect()
+}
+
+/// Whether a commit may be named by this prefix, which is in lower case. A folder's may be named without
+/// `worktree-`, and one of several repositories by the whole commit of its configuration, of which its name
+/// has the beginning.
+pub(super) fn begins(commit: &Commit, prefix: &str) -> bool {
+    let commit = commit.as_str();
+    let bare = commit.strip_prefix("worktree-").unwrap_or(commit);
+    let configuration = commit.split_once('+').map(|(configuration, _)| configuration);
+    let pasted = configuration.is_some_and(|begins| prefix.starts_with(begins));
+    commit.starts_with(prefix) || bare.starts_with(prefix) || pasted && !prefix.contains('+')
 }
 
 #[cfg(test)]

@@ -1,6 +1,9 @@
 //! Why a revision was not served.
 
+use std::sync::Arc;
+
 use headgate_executor::CompileError;
+use headgate_project::Diagnostics;
 use headgate_store::{RecordsError, RevisionRecord, StoreError};
 use headgate_types::{Branch, Commit, Digest, ProjectName};
 use tokio::task::JoinError;
@@ -19,6 +22,9 @@ pub enum RevisionsError {
     /// With what could have been meant.
     #[error("{error}")]
     Choose { error: ChooseError, candidates: Vec<RevisionRecord> },
+    /// Nothing of it was kept.
+    #[error("`{}` was refused, so it was never served", .commit.fmt_short())]
+    WasRefused { commit: Commit, diagnostics: Arc<Diagnostics> },
     #[error("`{}` cannot be served again", .commit.fmt_short())]
     Switch {
         commit: Commit,
@@ -52,6 +58,7 @@ impl RevisionsError {
             | Self::UnknownBranch { .. }
             | Self::WhichBranch { .. }
             | Self::Choose { .. }
+            | Self::WasRefused { .. }
             | Self::Compile { .. } => true,
             Self::Switch { error, .. } => {
                 !matches!(error, SwitchError::Records(_) | SwitchError::Publish(_))

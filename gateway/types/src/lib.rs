@@ -21,4 +21,4 @@ pub use ids::{ProjectName, RequestId, Scope};
 pub use methods::MethodSet;
 pub use path::PathPattern;
 pub use revision::{Branch, Commit, Generation, Revision};
-pub use units::{ByteSize, duration_units, parse_duration};
+pub use units::{ByteSize, duration_units, format_duration, parse_duration};

@@ -147,6 +147,20 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseUnitError> {
     Ok(Duration::from_nanos(total))
 }
 
+/// As [`parse_duration`] reads it: `1h15m`, `90ms`, and `0s` for none.
+pub fn format_duration(duration: Duration) -> String {
+    let mut rest = duration.as_nanos();
+    let mut text = String::new();
+    for (unit, scale) in DURATION_UNITS.iter().rev().filter(|(unit, _)| unit.is_ascii()) {
+        let scale = u128::from(*scale);
+        if rest >= scale {
+            text.push_str(&format!("{}{unit}", rest / scale));
+            rest %= scale;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 /// The units a duration may be written with.
 pub fn duration_units() -> impl Iterator<Item = &'static str> {
     DURATION_UNITS.iter().map(|(name, _)| *name)
@@ -202,6 +216,15 @@ mod tests {
         for bytes in [0, 1, 1000, 1536, 64 << 20, 5_000_000_000, u64::MAX] {
             assert_eq!(ByteSize(bytes).to_string().parse(), Ok(ByteSize(bytes)));
         }
+    }
+
+    #[test]
+    fn printed_durations_parse_back() {
+        for text in ["0s", "300ms", "1h15m", "6m40s", "1s500ms", "10us1ns"] {
+            assert_eq!(format_duration(parse_duration(text).unwrap()), text);
+        }
+        let longest = Duration::from_nanos(u64::MAX);
+        assert_eq!(parse_duration(&format_duration(longest)), Ok(longest));
     }
 
     #[test]

@@ -27,8 +27,9 @@ codes! {
          served without it. Add one with at least a `name`, so that the ids derived from it are \
          the project's own.";
     UNREADABLE_FILE = "unreadable-file":
-        "A file that belongs to the project could not be read, or is not a plain file. Symbolic links \
-         and submodules are never followed, because they could lead out of the project.";
+        "A file that belongs to the project, or that `node.yaml` names, could not be read, or is not a \
+         plain file. In a project symbolic links and submodules are never followed, because they could \
+         lead out of it.";
     UNREADABLE_PATH = "unreadable-path":
         "A file was left out because its name is not UTF-8 text, or because this user may not read \
          it. If the project needs it, rename it or change its permissions.";
@@ -54,8 +55,8 @@ codes! {
          differ, so one of them has to go.";
     UNKNOWN_KEY = "unknown-key":
         "A key that nobody reads. Most often it is misspelt, or indented one level too far or too \
-         little. It is a warning and no error, because projects written for other versions of \
-         Headgate or for Taubyte may hold keys this one does not know.";
+         little. In a project it is a warning and no error, because projects written for other versions \
+         of Headgate or for Taubyte may hold keys this one does not know. In `node.yaml` it is an error.";
     IGNORED_KEY = "ignored-key":
         "A key that older Taubyte projects have and that nothing reads any more, or one that means \
          something only to another kind of trigger. It can be removed.";
@@ -118,8 +119,8 @@ codes! {
         "A duration is one or more numbers with units: `20s`, `300ms`, `1h15m`, `1.5s`. Units are ns, \
          us, ms, s, m and h.";
     OUT_OF_RANGE = "out-of-range":
-        "A limit is zero. A function without time or memory could never answer, and a storage that \
-         keeps data for no time would keep none.";
+        "A number or a limit is smaller or larger than makes sense. A function without time or memory \
+         could never answer, and a storage that keeps data for no time would keep none.";
     CAPPED_LIMIT = "capped-limit":
         "A function asks for more than it can get: 4 GiB of memory, which is all that WebAssembly can \
          address, and one hour of time, or less of both where the node's configuration says so. It \
@@ -149,7 +150,7 @@ codes! {
          Only one of them could ever answer. Parameters count as the same whatever they are called: \
          `/users/{id}` is `/users/{name}`.";
     REPEATED_VALUE = "repeated-value":
-        "A list holds the same value twice. The second one has no effect.";
+        "A list holds the same value twice. The second one has no effect. In `node.yaml` that is an error.";
     TOO_MANY = "too-many":
         "A list, or the project as a whole, has more entries than a node takes from one project. The \
          limits keep one project's mistake from becoming every project's outage.";

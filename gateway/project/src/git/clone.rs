@@ -25,7 +25,7 @@ use gix::{
 
 use super::{
     GitError, GitLimits, RemoteConfig,
-    error::{Failure, RemoteCause},
+    error::Failure,
     metered::{Meter, Metered},
 };
 
@@ -193,9 +193,7 @@ impl BareClone {
         work: impl FnOnce() -> Result<T, Talk>,
     ) -> Result<T, Failure> {
         if let Some(path) = remote.local_path().filter(|path| !path.exists()) {
-            let source = RemoteCause(format!("`{}` does not exist", path.display()));
-            let url = remote.to_string();
-            return Err(Failure::Explained(GitError::NoRepository { url, source }));
+            return Err(Failure::Explained(GitError::NoFolder { path }));
         }
         let _absent = fs::remove_file(&self.ssh_errors);
         work().map_err(|failed| match failed {

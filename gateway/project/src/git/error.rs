@@ -19,6 +19,14 @@ pub enum GitError {
     Folder { dir: PathBuf, source: io::Error },
     #[error("{url} has no branch `{branch}`; {}", Listed(branches))]
     NoBranch { url: String, branch: Branch, branches: Vec<String> },
+    #[error(
+        "`{}` is a folder and not a repository, so it has no branches: leave `branch` out to serve it \
+         as it lies there, or run `git init` in it and commit",
+        path.display()
+    )]
+    PlainFolder { path: PathBuf },
+    #[error("`{}` does not exist", path.display())]
+    NoFolder { path: PathBuf },
     #[error("{url} is not a repository, or these credentials may not see it")]
     NoRepository { url: String, source: RemoteCause },
     #[error("{url} does not let us in: {hint}")]
@@ -145,7 +153,10 @@ fn explain_remote(
     match reason {
         Reason::HostKey => GitError::HostKey { host: remote.host().to_owned(), source },
         Reason::Refused => GitError::Refused { url, hint: access_hint(remote), source },
-        Reason::NoRepository => GitError::NoRepository { url, source },
+        Reason::NoRepository => match remote.local_path() {
+            Some(path) if path.is_dir() => GitError::PlainFolder { path },
+            _ => GitError::NoRepository { url, source },
+        },
         Reason::NoProgram => {
             let program = if remote.is_ssh() { "ssh" } else { "git" };
             GitError::NoProgram { program, url }

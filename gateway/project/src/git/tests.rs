@@ -151,8 +151,8 @@ fn a_reopened_clone_serves_without_the_remote() {
     fs::remove_dir_all(fixture.origin()).unwrap();
     let repository = fixture.follow("main");
     assert_eq!(read(&repository, &commit, "config.yaml"), "id: 1");
-    assert!(matches!(repository.poll(), Err(GitError::NoRepository { .. })));
-    assert!(matches!(repository.fetch(), Err(GitError::NoRepository { .. })));
+    assert!(matches!(repository.poll(), Err(GitError::NoFolder { .. })));
+    assert!(matches!(repository.fetch(), Err(GitError::NoFolder { .. })));
     assert_eq!(read(&repository, &commit, "config.yaml"), "id: 1", "a failed fetch takes nothing");
 }
 
@@ -231,11 +231,13 @@ fn a_missing_repository_is_reported() {
     let remote = RemoteConfig::new(missing.to_str().unwrap(), Branch::new("main")).unwrap();
     let state = dir.path().join("state");
     let repository = Repository::open(&state, remote, GitLimits::default()).unwrap();
-    assert!(matches!(repository.poll(), Err(GitError::NoRepository { .. })));
+    let error = repository.poll().unwrap_err();
+    assert_eq!(error.to_string(), format!("`{}` does not exist", missing.display()));
 
     fs::create_dir(&missing).unwrap();
     let error = repository.poll().unwrap_err();
-    assert!(matches!(error, GitError::NoRepository { .. }), "a folder without Git: {error:?}");
+    assert!(error.to_string().contains("is a folder and not a repository"), "{error}");
+    assert!(error.to_string().contains("leave `branch` out"), "{error}");
 }
 
 /// Only root can give a folder away, and its owner may have told Git to trust it.

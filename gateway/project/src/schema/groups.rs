@@ -4,6 +4,7 @@
 //! own, and `tests/schema.rs` holds the two together.
 
 use super::{Document, Field, Need, Shape, When};
+use crate::diagnostic::Severity;
 
 const fn field(key: &'static str, shape: Shape, about: &'static str) -> Field {
     Field { key, shape, about }
@@ -73,6 +74,7 @@ const EXECUTION: Field = field(
 pub(crate) const PROJECT: Document = Document {
     name: "project",
     what: "a project",
+    slips: Severity::Warning,
     about: "A project, in `config.yaml` at the top of its repository.",
     keys: &[
         ID,
@@ -101,6 +103,7 @@ pub(crate) const PROJECT: Document = Document {
 pub(crate) const APPLICATION: Document = Document {
     name: "application",
     what: "an application",
+    slips: Severity::Warning,
     about: "An application, in `applications/<name>/config.yaml`: resources that belong together.",
     keys: &[
         ID,
@@ -119,6 +122,7 @@ pub(crate) const APPLICATION: Document = Document {
 pub(crate) const DATABASE: Document = Document {
     name: "database",
     what: "a database",
+    slips: Severity::Warning,
     about: "A key-value database, in `databases/<name>.yaml`.",
     keys: &[
         ID,
@@ -149,6 +153,7 @@ pub(crate) const DATABASE: Document = Document {
 pub(crate) const DOMAIN: Document = Document {
     name: "domain",
     what: "a domain",
+    slips: Severity::Warning,
     about: "A host name under which functions and websites answer, in `domains/<name>.yaml`.",
     keys: &[
         ID,
@@ -189,6 +194,7 @@ const P2P: When = When::Is("trigger.type", &["p2p"]);
 pub(crate) const FUNCTION: Document = Document {
     name: "function",
     what: "a function",
+    slips: Severity::Warning,
     about: "A WebAssembly function, in `functions/<name>.yaml`.",
     keys: &[
         ID,
@@ -255,6 +261,7 @@ pub(crate) const FUNCTION: Document = Document {
 pub(crate) const LIBRARY: Document = Document {
     name: "library",
     what: "a library",
+    slips: Severity::Warning,
     about: "WebAssembly that functions are made from or import, in `libraries/<name>.yaml`.",
     keys: &[
         ID,
@@ -278,6 +285,7 @@ pub(crate) const LIBRARY: Document = Document {
 pub(crate) const MESSAGING: Document = Document {
     name: "messaging",
     what: "a messaging channel",
+    slips: Severity::Warning,
     about: "A channel for messages, in `messaging/<name>.yaml`.",
     keys: &[
         ID,
@@ -325,6 +333,7 @@ pub(crate) const MESSAGING: Document = Document {
 pub(crate) const SERVICE: Document = Document {
     name: "service",
     what: "a service",
+    slips: Severity::Warning,
     about: "A protocol that functions answer to other nodes, in `services/<name>.yaml`.",
     keys: &[
         ID,
@@ -340,6 +349,7 @@ pub(crate) const SERVICE: Document = Document {
 pub(crate) const SMARTOP: Document = Document {
     name: "smartop",
     what: "a smartop",
+    slips: Severity::Warning,
     about: "A function that decides where resources may run, in `smartops/<name>.yaml`.",
     keys: &[ID, NAME, DESCRIPTION, TAGS, SOURCE, EXECUTION],
     needs: &[],
@@ -351,6 +361,7 @@ const SIZE: Field = field("size", Shape::Size, "How much it may hold.");
 pub(crate) const STORAGE: Document = Document {
     name: "storage",
     what: "a storage",
+    slips: Severity::Warning,
     about: "Storage for files (`object`) or for what is soon forgotten (`streaming`), in \
             `storages/<name>.yaml`.",
     keys: &[
@@ -394,6 +405,7 @@ pub(crate) const STORAGE: Document = Document {
 pub(crate) const WEBSITE: Document = Document {
     name: "website",
     what: "a website",
+    slips: Severity::Warning,
     about: "A folder of files that is served, in `websites/<name>.yaml`.",
     keys: &[
         ID,

@@ -20,7 +20,19 @@ pub(super) fn hint(path: &str, shape: Shape, node: &Node) -> String {
         Shape::Word(words) => format!("it is one of {}", listed(words.iter().copied())),
         Shape::Flag => format!("write `{key}: true` or `{key}: false`, without quotes"),
         Shape::Size => format!("write a number and a unit: `{key}: 64MiB`"),
-        Shape::Duration => format!("write a number and a unit: `{key}: 20s`"),
+        Shape::Duration | Shape::DurationIn(..) => {
+            format!("write a number and a unit: `{key}: 20s`")
+        }
+        Shape::Number(least, most) => {
+            format!("write `{key}:` and a number from {least} to {most}, without quotes")
+        }
+        Shape::Items(table, _) => format!("begin each item with `- `; {}", keys(table)),
+        Shape::Short(short, table) => {
+            format!("write `{key}: {}`; {}", short.to_uppercase(), keys(table))
+        }
+        Shape::Shorts(short, _) => {
+            format!("write one `NAME: {}` per line", short.to_uppercase())
+        }
         Shape::Texts => "write one `- item` per line".to_owned(),
         Shape::Pairs => "write one `NAME: value` per line".to_owned(),
         Shape::Tables(_) => "write each name on a line of its own".to_owned(),

@@ -1,18 +1,34 @@
 //! The reader: a node and a table in, values and diagnostics out.
 
-use std::collections::HashSet;
+mod value;
 
-use headgate_types::{ByteSize, parse_duration};
+use std::{collections::HashSet, sync::Arc};
 
+use self::value::{flag, kind};
 use super::{
     At, Data, Document, Field, Fields, Found, Shape, Text, instead,
     near::{self, Near},
 };
 use crate::{
-    defaults::{MAX_LIST, MEMORY_PAGE},
-    diagnostic::{Diagnostic, Diagnostics, Place, codes, listed, quoted},
-    yaml::{Key, Node, Source, Value},
+    defaults::MAX_LIST,
+    diagnostic::{Diagnostic, Diagnostics, Place, Severity, codes, quoted},
+    yaml::{self, Key, Node, Source, Value},
 };
+
+/// Reads a text that is at hand by a table, and makes it available for excerpts. `None` if nothing of
+/// it could be read; why is reported.
+pub fn read_text(
+    file: &str,
+    text: &str,
+    document: &'static Document,
+    report: &mut Diagnostics,
+) -> Option<Fields> {
+    let (file, text): (Arc<str>, Arc<str>) = (file.into(), text.into());
+    report.add_source(file.clone(), text.clone());
+    let source = Source::new(file, text);
+    let node = yaml::parse(&source, report)?;
+    read(&source, &node, document, report)
+}
 
 /// Reads a file's tree by the tables of its kind; `None` if it holds something else altogether, which
 /// is reported.
@@ -22,7 +38,7 @@ pub(crate) fn read(
     document: &'static Document,
     report: &mut Diagnostics,
 ) -> Option<Fields> {
-    let mut reader = Reader { source, report };
+    let mut reader = Reader { source, report, slips: document.slips };
     let (what, table, place) = (document.what, document.keys, source.whole());
     let entries: &[_] = match &node.value {
         Value::Null => &[],
@@ -46,6 +62,7 @@ pub(crate) fn read(
 struct Reader<'a> {
     source: &'a Source,
     report: &'a mut Diagnostics,
+    slips: Severity,
 }
 
 impl Reader<'_> {
@@ -77,13 +94,21 @@ impl Reader<'_> {
 
     fn unknown_key(&mut self, key: &Key, what: &str, table: &[Field], place: Place) {
         let message = format!("{what} has no key {}", quoted(&key.text));
-        let mut warning = Diagnostic::warning(codes::UNKNOWN_KEY, message).at(place);
-        warning = warning.label(match near::key(&key.text, table) {
-            Some(Near::Here(meant)) => format!("did you mean `{meant}`?"),
-            Some(Near::Below(group)) => format!("it belongs below `{group}:`"),
-            None => "this has no effect".to_owned(),
-        });
-        self.report.push(warning.hint(instead::keys(table)));
+        let label = match (near::key(&key.text, table), self.slips) {
+            (Some(Near::Here(meant)), _) => format!("did you mean `{meant}`?"),
+            (Some(Near::Below(group)), _) => format!("it belongs below `{group}:`"),
+            (None, Severity::Warning) => "this has no effect".to_owned(),
+            (None, Severity::Error) => "nothing is called so".to_owned(),
+        };
+        let slip = self.slip(codes::UNKNOWN_KEY, message).at(place).label(label);
+        self.report.push(slip.hint(instead::keys(table)));
+    }
+
+    fn slip(&self, code: &'static str, message: String) -> Diagnostic {
+        match self.slips {
+            Severity::Error => Diagnostic::error(code, message),
+            Severity::Warning => Diagnostic::warning(code, message),
+        }
     }
 
     /// Of two spellings of one key that say different things, tells which counts.
@@ -123,7 +148,24 @@ impl Reader<'_> {
                 let path = format!("{path}.");
                 Data::Table(self.table(entries, &what, &path, table, key.clone()))
             }
-            (Shape::Tables(table), Value::Map(entries)) => self.tables(path, entries, table, key),
+            (Shape::Tables(table), Value::Map(entries)) => {
+                self.named(path, entries, Shape::Table(table), key)
+            }
+            (Shape::Shorts(short, table), Value::Map(entries)) => {
+                self.named(path, entries, Shape::Short(short, table), key)
+            }
+            (Shape::Items(table, needs), Value::List(items)) => {
+                self.items(path, items, table, needs, key)
+            }
+            (Shape::Short(short, table), Value::Map(entries)) => {
+                let (what, path) = (format!("`{path}`"), format!("{path}."));
+                let fields = self.table(entries, &what, &path, table, key.clone());
+                self.needed(&fields, &what, table, &[short]);
+                Data::Table(fields)
+            }
+            (Shape::Short(short, table), Value::Scalar { .. }) => {
+                self.short(path, short, table, node)
+            }
             (Shape::Texts, Value::List(items)) => self.texts(path, items, key),
             (Shape::Pairs, Value::Map(entries)) => self.pairs(path, entries, key),
             (shape, Value::Scalar { text, plain }) => {
@@ -134,106 +176,6 @@ impl Reader<'_> {
                 Data::Broken
             }
         }
-    }
-
-    fn scalar(
-        &mut self,
-        path: &str,
-        shape: Shape,
-        text: &str,
-        plain: bool,
-        node: &Node,
-    ) -> Option<Data> {
-        let flag = if plain { flag(text) } else { None };
-        match (shape, flag) {
-            (Shape::Text, None) => Some(Data::Text(text.into())),
-            (Shape::Flag, Some(flag)) => Some(Data::Flag(flag)),
-            (Shape::Word(words), None) => self.word(path, words, text, node),
-            (Shape::Size, None) => match text.parse::<ByteSize>() {
-                Ok(size) => {
-                    if path == "execution.memory" {
-                        self.warn_of_bytes(path, size, text, node);
-                    }
-                    Some(Data::Size(size))
-                }
-                Err(error) => {
-                    let message = format!("{} is not a size", quoted(text));
-                    let hint = meant(path, near::size(text)).unwrap_or_else(|| error.to_string());
-                    self.refuse(codes::INVALID_SIZE, message, node, hint)
-                }
-            },
-            (Shape::Duration, None) => match parse_duration(text) {
-                Ok(duration) => Some(Data::Duration(duration)),
-                Err(error) => {
-                    let message = format!("{} is not a duration", quoted(text));
-                    let hint = match text.bytes().all(|byte| byte.is_ascii_digit()) {
-                        true if !text.is_empty() => {
-                            format!("say in which unit: `{text}s` or `{text}ms`")
-                        }
-                        _ => meant(path, near::duration(text)).unwrap_or_else(|| error.to_string()),
-                    };
-                    self.refuse(codes::INVALID_DURATION, message, node, hint)
-                }
-            },
-            _ => {
-                self.wrong_type(path, shape, node);
-                None
-            }
-        }
-    }
-
-    /// Taubyte takes a number alone for bytes, and who writes `memory: 64` hardly means 64 of them.
-    /// Storages are not asked: nothing fails at once when they are small.
-    fn warn_of_bytes(&mut self, path: &str, size: ByteSize, text: &str, node: &Node) {
-        let bytes = size.as_bytes();
-        if bytes == 0 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return;
-        }
-        let key = path.rsplit('.').next().unwrap_or(path);
-        let message = format!("`{path}` has no unit, so it is {bytes} bytes");
-        let hint = match bytes {
-            // Whoever means bytes has a page of them at least.
-            ..MEMORY_PAGE => format!("say in which unit: `{key}: {bytes}MiB`"),
-            _ => format!("write `{key}: {size}` to say so"),
-        };
-        self.report.push(
-            Diagnostic::warning(codes::NO_UNIT, message)
-                .at(self.source.place(&node.span))
-                .hint(hint),
-        );
-    }
-
-    fn word(
-        &mut self,
-        path: &str,
-        words: &[&'static str],
-        text: &str,
-        node: &Node,
-    ) -> Option<Data> {
-        if words.contains(&text) {
-            return Some(Data::Text(text.into()));
-        }
-        let message = format!("`{path}` cannot be {}", quoted(text));
-        let mut error = Diagnostic::error(codes::INVALID_VALUE, message)
-            .at(self.source.place(&node.span))
-            .hint(format!("it is one of {}", listed(words.iter().copied())));
-        if let Some(meant) = near::word(text, words) {
-            error = error.label(format!("did you mean `{meant}`?"));
-        }
-        self.report.push(error);
-        None
-    }
-
-    fn refuse<T>(
-        &mut self,
-        code: &'static str,
-        message: String,
-        node: &Node,
-        hint: String,
-    ) -> Option<T> {
-        let place = self.source.place(&node.span);
-        self.report.push(Diagnostic::error(code, message).at(place).hint(hint));
-        None
     }
 
     /// A list of texts, each once.
@@ -250,11 +192,8 @@ impl Reader<'_> {
                         texts.push(At { value: Text::from(&**text), place });
                     } else {
                         let message = format!("`{path}` lists {} twice", quoted(text));
-                        self.report.push(
-                            Diagnostic::warning(codes::REPEATED_VALUE, message)
-                                .at(place)
-                                .hint("remove one of them"),
-                        );
+                        let slip = self.slip(codes::REPEATED_VALUE, message).at(place);
+                        self.report.push(slip.hint("remove one of them"));
                     }
                 }
                 _ => {
@@ -295,13 +234,7 @@ impl Reader<'_> {
     }
 
     /// A table for each name; one that is something else is left out.
-    fn tables(
-        &mut self,
-        path: &str,
-        entries: &[(Key, Node)],
-        table: &'static [Field],
-        key: &Place,
-    ) -> Data {
+    fn named(&mut self, path: &str, entries: &[(Key, Node)], shape: Shape, key: &Place) -> Data {
         if self.too_long(path, entries.len(), key) {
             return Data::Broken;
         }
@@ -309,11 +242,14 @@ impl Reader<'_> {
         for (name, node) in entries {
             let place = self.source.place(&name.span);
             let path = format!("{path}.{}", name.text);
-            match self.data(&path, Shape::Table(table), node, &place) {
-                Data::Table(fields) => {
+            match (self.data(&path, shape, node, &place), shape) {
+                (Data::Table(fields), _) => {
                     tables.push((At { value: Text::from(&*name.text), place }, fields));
                 }
-                Data::Blank => {
+                (Data::Blank, Shape::Short(short, table)) => {
+                    self.missing(&format!("`{path}`"), table, short, place);
+                }
+                (Data::Blank, _) => {
                     let fields = Fields { place: place.clone(), broken: false, found: Vec::new() };
                     tables.push((At { value: Text::from(&*name.text), place }, fields));
                 }
@@ -321,6 +257,81 @@ impl Reader<'_> {
             }
         }
         Data::Tables(tables)
+    }
+
+    /// A table for each item that is one.
+    fn items(
+        &mut self,
+        path: &str,
+        items: &[Node],
+        table: &'static [Field],
+        needs: &[&str],
+        key: &Place,
+    ) -> Data {
+        if self.too_long(path, items.len(), key) {
+            return Data::Broken;
+        }
+        let what = format!("an item of `{path}`");
+        let mut tables = Vec::new();
+        for item in items {
+            let place = self.source.place(&item.span);
+            let entries: &[_] = match &item.value {
+                Value::Null => &[],
+                Value::Map(entries) => entries,
+                _ => {
+                    let message = format!("{what} is {}, not a group of keys", kind(item));
+                    self.refuse::<()>(codes::WRONG_TYPE, message, item, instead::keys(table));
+                    continue;
+                }
+            };
+            let fields = self.table(entries, &what, "", table, place);
+            self.needed(&fields, &what, table, needs);
+            tables.push(fields);
+        }
+        Data::Items(tables)
+    }
+
+    /// The table that a single value stands for.
+    fn short(
+        &mut self,
+        path: &str,
+        short: &'static str,
+        table: &'static [Field],
+        node: &Node,
+    ) -> Data {
+        let place = self.source.place(&node.span);
+        let Some(field) = table.iter().find(|field| field.key == short) else {
+            return Data::Broken;
+        };
+        let data = self.data(path, field.shape, node, &place);
+        let found = vec![Found { key: short, place: place.clone(), data }];
+        let fields = Fields { place, broken: false, found };
+        self.needed(&fields, &format!("`{path}`"), table, &[short]);
+        Data::Table(fields)
+    }
+
+    /// Reports keys that are missing or have nothing behind them.
+    fn needed(&mut self, fields: &Fields, what: &str, table: &[Field], needs: &[&str]) {
+        for key in needs {
+            let place = match fields.found(key) {
+                None => &fields.place,
+                Some(Found { place, data: Data::Blank, .. }) => place,
+                Some(Found { place, data: Data::Text(text), .. }) if text.trim().is_empty() => {
+                    place
+                }
+                Some(_) => continue,
+            };
+            self.missing(what, table, key, place.clone());
+        }
+    }
+
+    fn missing(&mut self, what: &str, table: &[Field], key: &str, place: Place) {
+        let about = table.iter().find(|field| field.key == key).map_or("", |field| field.about);
+        let mut about = about.trim_end_matches('.').chars();
+        let about: String =
+            about.next().into_iter().flat_map(char::to_lowercase).chain(about).collect();
+        let error = Diagnostic::error(codes::MISSING_KEY, format!("{what} has no `{key}`"));
+        self.report.push(error.at(place).hint(format!("add `{key}: …`, {about}")));
     }
 
     fn too_long(&mut self, path: &str, length: usize, key: &Place) -> bool {
@@ -334,46 +345,5 @@ impl Reader<'_> {
                 .hint(format!("use at most {MAX_LIST}, or split the resource")),
         );
         true
-    }
-
-    fn wrong_type(&mut self, path: &str, shape: Shape, node: &Node) {
-        let wanted = match shape.current() {
-            Shape::Flag => "`true` or `false`",
-            Shape::Size => "a size",
-            Shape::Duration => "a duration",
-            Shape::Texts => "a list",
-            Shape::Pairs => "names and values",
-            Shape::Table(_) => "a group of keys",
-            Shape::Tables(_) => "names with keys below them",
-            _ => "text",
-        };
-        let message = format!("`{path}` must be {wanted}, and this is {}", kind(node));
-        let hint = instead::hint(path, shape, node);
-        self.refuse::<()>(codes::WRONG_TYPE, message, node, hint);
-    }
-}
-
-/// The line with what was meant, if that can be told.
-fn meant(path: &str, value: Option<String>) -> Option<String> {
-    let key = path.rsplit('.').next().unwrap_or(path);
-    value.map(|value| format!("write `{key}: {value}`"))
-}
-
-/// Quoted words are text: only what stands there plainly is a boolean.
-fn flag(text: &str) -> Option<bool> {
-    match text {
-        "true" | "True" | "TRUE" => Some(true),
-        "false" | "False" | "FALSE" => Some(false),
-        _ => None,
-    }
-}
-
-fn kind(node: &Node) -> &'static str {
-    match &node.value {
-        Value::Null => "nothing",
-        Value::Scalar { text, plain: true } if flag(text).is_some() => "a boolean",
-        Value::Scalar { .. } => "text",
-        Value::List(_) => "a list",
-        Value::Map(_) => "a group of keys",
     }
 }

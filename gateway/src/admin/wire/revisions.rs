@@ -1,6 +1,6 @@
 //! The JSON of `/revisions`, and of the orders `/rollback`, `/pin` and `/follow`.
 
-use headgate_project::{Diagnostic, Diagnostics};
+use headgate_project::{Diagnostics, Severity};
 use headgate_types::{Branch, Chain, Commit, Generation, ProjectName, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -192,12 +192,17 @@ impl Refusal {
             RevisionsError::Choose { candidates, .. } => candidates.as_slice(),
             _ => &[],
         };
-        let taken: &[Diagnostic] = match error {
-            RevisionsError::Switch { error: SwitchError::Taken(taken), .. } => taken,
-            _ => &[],
-        };
         let mut diagnostics = Diagnostics::default();
-        taken.iter().cloned().for_each(|diagnostic| diagnostics.push(diagnostic));
+        match error {
+            RevisionsError::Switch { error: SwitchError::Taken(taken), .. } => {
+                taken.iter().cloned().for_each(|diagnostic| diagnostics.push(diagnostic));
+            }
+            RevisionsError::WasRefused { diagnostics: found, .. } => {
+                let errors = found.iter().filter(|found| found.severity == Severity::Error);
+                errors.cloned().for_each(|diagnostic| diagnostics.push(diagnostic));
+            }
+            _ => {}
+        }
         Self {
             error: Chain(error).to_string(),
             candidates: candidates

@@ -1,9 +1,10 @@
-use std::fs;
+use std::{fs, time::Duration};
 
+use headgate_project::Severity;
 use headgate_types::ByteSize;
 
 use super::*;
-use crate::node_config::{DEFAULT_SOCKET, LogFormat, LogLevel, Overrides};
+use crate::node_config::{DEFAULT_SOCKET, LogFormat, LogLevel, Overrides, Source};
 
 struct Folder(tempfile::TempDir);
 
@@ -23,14 +24,16 @@ fn read_text(yaml: &str) -> Result<NodeConfig, ConfigError> {
     read(&Folder::with(yaml).file())
 }
 
-/// The problems as `line:column: message`, without the file in front and the help behind.
+/// The problems as `line:column: message`; each has its hint.
 fn problems(yaml: &str) -> Vec<String> {
     match read_text(yaml) {
-        Err(ConfigError::Invalid(problems)) => problems
+        Err(ConfigError::Invalid(report)) => report
             .iter()
-            .map(|p| {
-                assert!(p.help.as_ref().is_some_and(|help| !help.is_empty()), "{p} has no help");
-                format!("{}:{}: {}", p.line, p.column, p.message)
+            .map(|problem| {
+                assert!(problem.hint.as_ref().is_some_and(|hint| !hint.is_empty()), "{problem:?}");
+                assert_eq!(problem.severity, Severity::Error, "{problem:?}");
+                let place = problem.place.as_ref().unwrap();
+                format!("{}:{}: {}", place.line, place.column, problem.message)
             })
             .collect(),
         other => panic!("expected problems, got {other:?}"),
@@ -123,77 +126,6 @@ fn overrides_win_over_the_file() {
 }
 
 #[test]
-fn wrong_values_are_reported_together_at_their_places() {
-    let found = problems(
-        "http: [localhost:80]
-admin:
-  listen: 0.0.0.0:9901
-workers: 0
-drain: 30
-log: {format: xml}
-limits:
-  request_body: big
-",
-    );
-    assert_eq!(
-        found,
-        [
-            "1:8: `localhost:80` is not an address with a port",
-            "3:11: `0.0.0.0:9901` is not a loopback address",
-            "4:10: `0` is not a number that fits here",
-            "5:8: `30`: a duration is numbers and units, such as `20s`, `300ms` or `1h15m`",
-            "6:15: `xml` is not one of the choices",
-            "8:17: `big`: a size is a number and a unit, such as `64MiB` or `5GB`",
-        ]
-    );
-}
-
-#[test]
-fn an_unknown_key_is_refused_with_the_one_that_was_meant() {
-    let error = read_text("stat: /x\n").unwrap_err().to_string();
-    assert!(error.contains("node.yaml:1:1: `stat` is not a key"), "{error}");
-    assert!(error.contains("help: did you mean `state`?"), "{error}");
-}
-
-#[test]
-fn what_is_out_of_shape_is_reported_with_its_place() {
-    assert_eq!(problems("projects:\n  - config: x\n"), ["2:5: `name` is missing"]);
-    for (yaml, place) in [
-        ("http: [\n", "1:7"),
-        ("state: [a]\n", "1:8"),
-        ("a: b: c\n", "1:"),
-        ("log: {access: maybe}\n", "1:15"),
-        ("state: a\nstate: b\n", "2:1: `state` is written twice"),
-        ("- a\n", "1:1"),
-    ] {
-        let found = problems(yaml);
-        assert!(found[0].starts_with(place), "{yaml:?}: {found:?}");
-    }
-}
-
-#[test]
-fn another_version_is_named_before_its_unknown_keys() {
-    assert_eq!(
-        problems("version: 2\nfleet: yes\n"),
-        ["1:10: version `2` is not known to this headgate"]
-    );
-}
-
-#[test]
-fn a_project_name_is_given_once() {
-    let found = problems(
-        "projects:\n  - {name: shop, config: a}\n  - {name: shop, config: b}\n  - {name: a/b, config: c}\n",
-    );
-    assert_eq!(
-        found,
-        [
-            "3:12: the project `shop` is listed twice",
-            "4:12: `a/b`: `a/b` is not a project name: use 1 to 63 letters, digits, `-` or `_`",
-        ]
-    );
-}
-
-#[test]
 fn secrets_are_files_that_exist_and_never_part_of_a_url() {
     let found = problems(
         "projects:
@@ -206,6 +138,23 @@ fn secrets_are_files_that_exist_and_never_part_of_a_url() {
     assert_eq!(found[1], "3:23: the URL holds credentials");
     assert!(found[2].starts_with("4:") && found[2].contains("cannot read"), "{found:?}");
     assert!(!found.concat().contains("secret"), "credentials are not repeated");
+}
+
+#[test]
+fn credentials_in_a_url_are_not_shown_with_their_line() {
+    let yaml = "projects:
+  - {name: a, config: 'https://ada:sec/ret@example.com/a.git'}
+  - {name: b, config: https://tökenß@example.com/b.git, ssh_key: /nowhere}
+  - {name: c, config: 'ssh://git@example.com/c.git', ssh_key: /nowhere}
+";
+    let Err(ConfigError::Invalid(report)) = read_text(yaml) else { panic!("it is valid") };
+    let shown = report.render_human(false);
+    assert!(
+        shown.contains("3 |   - {name: b, config: https://******@example.com/b.git,"),
+        "{shown}"
+    );
+    assert!(shown.contains("'ssh://git@example.com/c.git'"), "{shown}");
+    assert!(!shown.contains("ret@") && !shown.contains("sec"), "{shown}");
 }
 
 #[test]
@@ -252,58 +201,6 @@ fn a_project_may_be_in_several_repositories() {
     assert_eq!(lib.credentials.token_file, path("other-token"));
     assert_eq!(lib.credentials.username, None, "it belongs to the other token");
     assert!(others.find("acme/none").is_none());
-}
-
-#[test]
-fn mistakes_in_repositories_are_reported_at_their_places() {
-    let found = problems(
-        "projects:
-  - name: a
-    config: https://example.com/a
-    code: ftp://example.com/a
-    repositories:
-      site: https://example.com/site
-      ada/b: https://tok@example.com/b
-      ada/c: {url: https://example.com/c, ssh_key: /nowhere/key}
-      ada/d: {url: http://example.com/d, token_file: /nowhere/token}
-      ada/e: {url: https://example.com/e, username: ada}
-      ADA/e: https://example.com/e
-      ada/f: ''
-  - name: b
-    config: folder
-    repositories: {ada/z: 'https://example.com/z'}
-  - name: c
-    config: http://example.com/c
-    token_file: /nowhere/token
-",
-    );
-    assert_eq!(
-        found,
-        [
-            "4:11: `ftp` repositories cannot be followed",
-            "6:7: `site` is not the full name of a repository",
-            "7:14: the URL holds credentials",
-            "8:52: `ssh_key` is for ssh",
-            "8:52: cannot read /nowhere/key: No such file or directory (os error 2)",
-            "9:54: `token_file` is not sent over plain http",
-            "9:54: cannot read /nowhere/token: No such file or directory (os error 2)",
-            "10:53: `username` stands without a `token_file`",
-            "11:7: `ADA/e` is listed twice",
-            "12:14: the URL is empty",
-            "15:20: `repositories` stands beside a `config` that is a folder",
-            "18:17: `token_file` is not sent over plain http",
-            "18:17: cannot read /nowhere/token: No such file or directory (os error 2)",
-        ]
-    );
-    for (entry, message) in [
-        ("[x]", "expected a URL, or a map with `url`"),
-        ("{url: x, tokenfile: y}", "`tokenfile` is not a key of node.yaml here"),
-        ("{token_file: y}", "`url` is missing"),
-    ] {
-        let yaml = format!("projects:\n- name: a\n  config: https://h/a\n  code: {entry}\n");
-        let found = problems(&yaml);
-        assert!(found[0].contains(message), "{found:?}");
-    }
 }
 
 #[test]
