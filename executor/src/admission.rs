@@ -67,10 +67,13 @@ impl Gate {
     }
 }
 
-/// A gate that functions of one project share, so that no project takes the whole node. Cheap to clone; the clones
-/// are one gate.
+/// What functions of one project share, so that no project takes the whole node: how many of its guests are
+/// there at once, and the queue in which those that compute take turns. Cheap to clone; the clones are one gate.
 #[derive(Debug, Clone)]
-pub struct ProjectGate(pub(crate) Arc<Gate>);
+pub struct ProjectGate {
+    pub(crate) instances: Arc<Gate>,
+    pub(crate) turns: Arc<Semaphore>,
+}
 
 /// A place in a gate's queue.
 struct Waiting<'a> {

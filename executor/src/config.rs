@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use headgate_types::ByteSize;
+use tokio::sync::Semaphore;
 
 use crate::defaults;
 
@@ -15,6 +16,8 @@ pub struct Config {
     pub instances: u32,
     /// Requests that wait for one of them, over all functions.
     pub pool_queue: u32,
+    /// Guests that compute at once: as many as there are threads to poll them.
+    pub workers: usize,
     /// What [`InvokeError::Busy`](crate::InvokeError::Busy) suggests.
     pub retry_after: Duration,
     /// Artefacts held open at once.
@@ -45,6 +48,7 @@ impl Config {
             native_dir: native_dir.into(),
             instances: defaults::INSTANCES,
             pool_queue: defaults::POOL_QUEUE,
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
             retry_after: defaults::RETRY_AFTER,
             open_artefacts: defaults::OPEN_ARTEFACTS,
             artefact_idle: defaults::ARTEFACT_IDLE,
@@ -57,5 +61,9 @@ impl Config {
             log_line: defaults::LOG_LINE,
             log_request: defaults::LOG_REQUEST,
         }
+    }
+
+    pub(crate) fn turns(&self) -> usize {
+        self.workers.clamp(1, Semaphore::MAX_PERMITS)
     }
 }

@@ -18,7 +18,7 @@ mod redirect;
 mod reply;
 mod sdk_table;
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{collections::HashMap, sync::Arc};
 
 use headgate_types::RequestId;
 use tokio::sync::oneshot;
@@ -40,8 +40,9 @@ use crate::{
     limits::Limits,
     link::LinkedModule,
     log::Output,
+    pace::watch,
     response::Head,
-    running::{GuestContext, GuestFuture, watch},
+    running::{GuestContext, GuestFuture},
 };
 
 /// The module all functions of Taubyte's SDK are imported from.
@@ -52,7 +53,6 @@ const EVENT: u32 = 0;
 /// What a core guest's store holds.
 pub(crate) struct State {
     limits: Limits,
-    deadline: Instant,
     function: Arc<FunctionSpec>,
     output: Output,
     /// The guest's memory, once it is instantiated; none if it is linked, as each module has its own.
@@ -125,7 +125,7 @@ pub(crate) fn start(
     let event = Event::new(http, &context.config, head_sender);
     let mut store = Store::new(engine, State::new(context, event));
     store.limiter(|state| &mut state.limits);
-    watch(&mut store, |state| state.deadline);
+    watch(&mut store, context.pace.clone());
     let guest = Box::pin(async move {
         match run(&modules, entry, &mut store).await {
             Ok(()) => Ok(store.into_data().event.finish()),
@@ -210,7 +210,6 @@ impl State {
     fn new(context: &GuestContext, event: Event) -> Self {
         Self {
             limits: Limits::new(context),
-            deadline: context.deadline,
             function: context.function.clone(),
             output: context.output.clone(),
             memory: None,

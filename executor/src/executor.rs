@@ -1,6 +1,11 @@
 //! `Executor`: the engine, the artefacts and the pool that all functions share.
 
-use std::{collections::HashSet, fmt, io, sync::Arc, time::Instant};
+use std::{
+    collections::HashSet,
+    fmt, io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use headgate_types::{Branch, Chain, Commit, Digest, RequestId, Scope, Timestamp};
@@ -21,6 +26,7 @@ use crate::{
     log::{GuestLog, Output},
     metrics::Metrics,
     native::{LoadError, Native, Natives},
+    pace::{Pace, Turns},
     running::GuestContext,
 };
 
@@ -36,6 +42,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     /// Sized to the engine's pool, whose exhaustion would be an error and not a wait.
     pub(crate) pool: Gate,
+    /// Guests that compute at once; see [`pace`](crate::pace).
+    pub(crate) turns: Arc<Semaphore>,
     artefacts: Arc<dyn Artefacts>,
     natives: Natives,
     open: Cache<Digest, Arc<Opened>>,
@@ -70,6 +78,7 @@ impl Executor {
         let signatures = core::Signatures::of(&cores, &nobody(&config, log.clone()));
         Ok(Self(Arc::new(Shared {
             pool: Gate::new(config.instances, config.pool_queue),
+            turns: Arc::new(Semaphore::new(config.turns())),
             open: artefact::cache(config.open_artefacts, config.artefact_idle, metrics.clone()),
             compilations: Semaphore::new(config.compilations.max(1)),
             components: component::linker(&engine).map_err(failed)?,
@@ -113,7 +122,11 @@ impl Executor {
 
     /// A gate that lets `instances` of a project's guests run at once, with half of the pool's queue before it.
     pub fn project_gate(&self, instances: u32) -> ProjectGate {
-        ProjectGate(Arc::new(Gate::new(instances, self.0.config.pool_queue / 2)))
+        let config = &self.0.config;
+        ProjectGate {
+            instances: Arc::new(Gate::new(instances, config.pool_queue / 2)),
+            turns: Arc::new(Semaphore::new(config.turns())),
+        }
     }
 
     /// Whether the native form of an artefact is still there, so that it need not be compiled.
@@ -153,16 +166,18 @@ fn nobody(config: &Arc<Config>, log: Arc<dyn GuestLog>) -> GuestContext {
         commit: Commit::new(""),
     });
     let output = Output::new(config, log, function.clone(), RequestId::from_bytes([0; 16]));
+    let nobodys = Arc::new(Semaphore::new(0));
+    let turns = Turns { project: nobodys.clone(), node: nobodys };
     GuestContext {
         config: config.clone(),
         function,
         output,
         metrics: Arc::new(Metrics::new(&mut Registry::default())),
-        deadline: Instant::now(),
+        pace: Arc::new(Pace::new(Duration::ZERO, Instant::now(), turns)),
     }
 }
 
-type Timed = (Compiled, Option<std::time::Duration>);
+type Timed = (Compiled, Option<Duration>);
 
 impl Shared {
     /// The artefact, if it is open.

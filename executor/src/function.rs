@@ -8,6 +8,7 @@ use std::{
 
 use headgate_types::{ByteSize, Commit, Digest, Scope};
 use http::Response;
+use tokio::sync::Semaphore;
 
 use crate::{
     admission::{Flight, Gate, ProjectGate, Refused},
@@ -19,6 +20,7 @@ use crate::{
     link::LinkedModule,
     log::Output,
     metrics::Outcome,
+    pace::{Pace, Turns},
     response::{ResponseBody, respond},
     running::{GuestContext, Running},
 };
@@ -58,7 +60,8 @@ pub enum Entry {
 pub struct FunctionLimits {
     /// All linear memories of one instance.
     pub memory: ByteSize,
-    /// From arrival to the last byte of the answer, waiting included.
+    /// From arrival to the first byte of the answer, waiting included, and then from one part of it to the next.
+    /// Also what a guest may compute in all.
     pub deadline: Duration,
     /// Instances at once.
     pub concurrency: u32,
@@ -84,6 +87,7 @@ pub struct Function {
     spec: Arc<FunctionSpec>,
     gate: Arc<Gate>,
     project: Option<ProjectGate>,
+    turns: Turns,
 }
 
 impl Function {
@@ -93,7 +97,14 @@ impl Function {
         project: Option<ProjectGate>,
     ) -> Self {
         let gate = Arc::new(Gate::new(spec.limits.concurrency, spec.limits.queue));
-        Self { executor, spec: Arc::new(spec), gate, project }
+        let turns = Turns {
+            project: match &project {
+                Some(project) => project.turns.clone(),
+                None => Arc::new(Semaphore::new(executor.config.turns())),
+            },
+            node: executor.turns.clone(),
+        };
+        Self { executor, spec: Arc::new(spec), gate, project, turns }
     }
 
     pub fn scope(&self) -> &Scope {
@@ -119,9 +130,10 @@ impl Function {
         invocation: Invocation,
     ) -> Result<Response<ResponseBody>, InvokeError> {
         let Invocation::Http(http) = invocation;
-        let deadline = Instant::now() + self.spec.limits.deadline;
+        let arrival = Instant::now();
+        let limit = self.spec.limits.deadline;
         let mut flight = Flight::new(self.executor.metrics.clone());
-        let admitted = self.admit(deadline, &mut flight).await;
+        let admitted = self.admit(arrival + limit, &mut flight).await;
         let modules = admitted.inspect_err(|error| flight.ended(refusal(error)))?;
         let context = GuestContext {
             config: self.executor.config.clone(),
@@ -133,7 +145,7 @@ impl Function {
                 http.request_id,
             ),
             metrics: self.executor.metrics.clone(),
-            deadline,
+            pace: Arc::new(Pace::new(limit, arrival, self.turns.clone())),
         };
         self.run(http, context, flight, modules).await
     }
@@ -183,8 +195,8 @@ impl Function {
         }
         let weight = needs.slots();
         let project = match &self.project {
-            Some(ProjectGate(gate)) => {
-                let slots = gate.enter(weight, deadline, metrics).await;
+            Some(project) => {
+                let slots = project.instances.enter(weight, deadline, metrics).await;
                 Some(slots.map_err(|why| self.refused(why))?)
             }
             None => None,

@@ -42,8 +42,9 @@
 //!    then slots, at once. A guest therefore never outlives its request, and nothing has to be cancelled.
 //! 2. **Nothing leaks from request to request.** Every instance is fresh, those of linked modules too; what is
 //!    shared is immutable.
-//! 3. **No guest without limits**: memory, tables, stack, deadline, slots, output, head. The deadline covers
-//!    waiting, running and the whole body. A guest that computes yields its worker at each epoch.
+//! 3. **No guest without limits**: memory, tables, stack, slots, output, head, and time: until the first byte of its
+//!    answer, waiting included, between one part of it and the next, and computing in all. A guest that computes
+//!    gives its worker up at each epoch, and those that compute on take turns ([`pace`]).
 //! 4. **A part is never passed off as the whole.** A body ends with `None` only if its guest finished it and sent
 //!    what it declared. A guest that fails before anything left gives an error instead of a response.
 //! 5. **Native code is loaded only if this engine compiled it**, from a folder nobody else can write to.
@@ -77,6 +78,7 @@ mod link;
 mod log;
 mod metrics;
 mod native;
+mod pace;
 mod response;
 mod running;
 

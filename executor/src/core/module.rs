@@ -8,7 +8,7 @@ use wasmtime::{
 };
 
 use super::State;
-use crate::{artefact, error::DeadlineReached, link};
+use crate::{artefact, error::TimeUp, link};
 
 /// An opened core module with its exports looked up.
 pub(crate) struct CoreModule {
@@ -117,7 +117,7 @@ impl CoreModule {
         let Some(start) = &self.start else { return Ok(()) };
         let init = function(store, instance, &start.export)?.typed::<(), ()>(&*store)?;
         match init.call_async(store, ()).await {
-            Err(error) if !start.may_fail || error.is::<DeadlineReached>() => Err(error),
+            Err(error) if !start.may_fail || error.is::<TimeUp>() => Err(error),
             _ => Ok(()),
         }
     }
