@@ -49,6 +49,11 @@ impl Gate {
         self.size.saturating_sub(free)
     }
 
+    /// Takes `weight` slots if they are free and nobody waits for them.
+    pub(crate) fn try_enter(&self, weight: u32) -> Option<OwnedSemaphorePermit> {
+        self.slots.clone().try_acquire_many_owned(weight.clamp(1, self.size)).ok()
+    }
+
     /// Takes `weight` slots (all of them if it is more than there are), at once if they are free.
     pub(crate) async fn enter(
         &self,
@@ -57,7 +62,7 @@ impl Gate {
         metrics: &Metrics,
     ) -> Result<OwnedSemaphorePermit, Refused> {
         let weight = weight.clamp(1, self.size);
-        if let Ok(permit) = self.slots.clone().try_acquire_many_owned(weight) {
+        if let Some(permit) = self.try_enter(weight) {
             return Ok(permit);
         }
         let _waiting = Waiting::enter(self, metrics).ok_or(Refused::QueueFull)?;

@@ -24,6 +24,8 @@ pub struct Config {
     pub open_artefacts: u64,
     /// An artefact that was not called for this long is closed.
     pub artefact_idle: Duration,
+    /// An instance that was started ahead and taken by no request for this long is dropped.
+    pub prepared_idle: Duration,
     /// The largest guest that is compiled.
     pub artefact_size: ByteSize,
     /// Compilations at once.
@@ -52,6 +54,7 @@ impl Config {
             retry_after: defaults::RETRY_AFTER,
             open_artefacts: defaults::OPEN_ARTEFACTS,
             artefact_idle: defaults::ARTEFACT_IDLE,
+            prepared_idle: defaults::PREPARED_IDLE,
             artefact_size: defaults::ARTEFACT_SIZE,
             compilations: defaults::COMPILATIONS,
             epoch_tick: defaults::EPOCH_TICK,

@@ -20,7 +20,6 @@ mod sdk_table;
 
 use std::{collections::HashMap, sync::Arc};
 
-use headgate_types::RequestId;
 use tokio::sync::oneshot;
 use wasmtime::{Engine, FuncType, Instance, Linker, Memory, Module, Store};
 use wasmtime_wasi::{I32Exit, p1::WasiP1Ctx};
@@ -31,8 +30,7 @@ pub(crate) use self::{
     sdk_table::is_unserved,
 };
 use crate::{
-    artefact::Opened,
-    body::RequestBody,
+    artefact::{Needs, Opened},
     component,
     error::{Failure, InvokeError},
     function::FunctionSpec,
@@ -79,13 +77,7 @@ pub(crate) struct Signatures(HashMap<String, HashMap<String, FuncType>>);
 impl Signatures {
     pub(crate) fn of(linker: &Linker<State>, context: &GuestContext) -> Self {
         let (head, _) = oneshot::channel();
-        let nothing = HttpInvocation {
-            request: http::Request::new(RequestBody::empty()),
-            secure: false,
-            request_id: RequestId::from_bytes([0; 16]),
-            params: Vec::new(),
-        };
-        let event = Event::new(nothing, &context.config, head);
+        let event = Event::nothing(&context.config, head);
         let mut store = Store::new(linker.engine(), State::new(context, event));
         let provided: Vec<_> = linker
             .iter(&mut store)
@@ -113,21 +105,50 @@ pub(crate) struct Modules {
     pub(crate) linked: Box<[Arc<Opened>]>,
 }
 
-/// Prepares a request; the guest runs when the future is polled.
+/// An instance that is started and waits for its event.
+pub(crate) struct Started {
+    store: Store<State>,
+    instance: Instance,
+}
+
+impl Started {
+    /// Instantiates and starts ahead of the request, in the time and with the output that `context` gives it.
+    pub(crate) async fn new(
+        modules: &Modules,
+        engine: &Engine,
+        context: &GuestContext,
+    ) -> wasmtime::Result<Self> {
+        let (head, _) = oneshot::channel();
+        let mut store = store(engine, context, Event::nothing(&context.config, head));
+        let instance = set_up(modules, &mut store).await?;
+        // Until its request comes, it must not keep a turn.
+        context.pace.pause()?;
+        Ok(Self { store, instance })
+    }
+}
+
+/// Prepares a request, by an instance that was started for it or by a new one; the guest runs when the future is
+/// polled.
 pub(crate) fn start(
     modules: Modules,
     entry: EntryPoint,
     engine: &Engine,
     context: &GuestContext,
     http: HttpInvocation,
+    started: Option<Started>,
 ) -> Result<(GuestFuture, oneshot::Receiver<Head>), InvokeError> {
     let (head_sender, head) = oneshot::channel();
     let event = Event::new(http, &context.config, head_sender);
-    let mut store = Store::new(engine, State::new(context, event));
-    store.limiter(|state| &mut state.limits);
-    watch(&mut store, context.pace.clone());
+    let (mut store, instance) = match started {
+        Some(Started { mut store, instance }) => {
+            store.data_mut().event = event;
+            watch(&mut store, context.pace.clone());
+            (store, Some(instance))
+        }
+        None => (store(engine, context, event), None),
+    };
     let guest = Box::pin(async move {
-        match run(&modules, entry, &mut store).await {
+        match run(&modules, entry, instance, &mut store).await {
             Ok(()) => Ok(store.into_data().event.finish()),
             Err(error) => {
                 let State { limits, function, .. } = store.data();
@@ -139,21 +160,23 @@ pub(crate) fn start(
     Ok((guest, head))
 }
 
+fn store(engine: &Engine, context: &GuestContext, event: Event) -> Store<State> {
+    let mut store = Store::new(engine, State::new(context, event));
+    store.limiter(|state| &mut state.limits);
+    watch(&mut store, context.pace.clone());
+    store
+}
+
 async fn run(
     modules: &Modules,
     entry: EntryPoint,
+    started: Option<Instance>,
     store: &mut Store<State>,
 ) -> wasmtime::Result<()> {
-    let own = core_module(&modules.own)?;
-    let instance = if modules.linked.is_empty() {
-        let instance = own.instantiate(store, &[]).await?;
-        store.data_mut().memory = own.memory(store, &instance);
-        instance
-    } else {
-        // Boxed, so that a guest without linked modules does not carry what this takes.
-        Box::pin(link(modules, own, store)).await?
+    let instance = match started {
+        Some(instance) => instance,
+        None => set_up(modules, store).await?,
     };
-    own.start(store, &instance).await?;
     let handle = module::function(store, &instance, &entry.export)?;
     let called = if entry.returns {
         let handle = handle.typed::<u32, u32>(&*store)?;
@@ -166,6 +189,21 @@ async fn run(
         Err(error) if matches!(error.downcast_ref(), Some(I32Exit(0))) => Ok(()),
         called => called,
     }
+}
+
+/// Instantiates the modules and runs their start-up.
+async fn set_up(modules: &Modules, store: &mut Store<State>) -> wasmtime::Result<Instance> {
+    let own = core_module(&modules.own)?;
+    let instance = if modules.linked.is_empty() {
+        let instance = own.instantiate(store, &[]).await?;
+        store.data_mut().memory = own.memory(store, &instance);
+        instance
+    } else {
+        // Boxed, so that a guest without linked modules does not carry what this takes.
+        Box::pin(link(modules, own, store)).await?
+    };
+    own.start(store, &instance).await?;
+    Ok(instance)
 }
 
 /// Instantiates and starts each module that the function's own is linked with, then instantiates that one. Host
@@ -194,6 +232,17 @@ fn core_module(opened: &Opened) -> wasmtime::Result<&CoreModule> {
 }
 
 impl Modules {
+    /// What an instance of them takes of the pool.
+    pub(crate) fn needs(&self) -> Needs {
+        self.linked.iter().fold(self.own.needs(), |needs, linked| needs + linked.needs())
+    }
+
+    /// Whether something is run before the event comes.
+    pub(crate) fn have_start(&self) -> bool {
+        let all = std::iter::once(&self.own).chain(&self.linked);
+        all.into_iter().any(|opened| core_module(opened).is_ok_and(CoreModule::has_start))
+    }
+
     /// The name of the linked module that has this code; nothing for the function's own.
     fn name_of<'a>(&self, names: &'a [LinkedModule], code: &Module) -> Option<&'a str> {
         let code = code.image_range();

@@ -20,7 +20,7 @@ use crate::{
     compile::{self, Compiled},
     component,
     config::Config,
-    core, engine,
+    core, defaults, engine,
     error::{ArtefactError, CompileError, OpenError},
     function::{Entry, Function, FunctionLimits, FunctionSpec},
     log::{GuestLog, Output},
@@ -28,6 +28,7 @@ use crate::{
     native::{LoadError, Native, Natives},
     pace::{Pace, Turns},
     running::GuestContext,
+    warm::Warmer,
 };
 
 /// Runs guests. Cheap to clone; the last clone, and the last function made from it, take the engine down.
@@ -44,6 +45,10 @@ pub(crate) struct Shared {
     pub(crate) pool: Gate,
     /// Guests that compute at once; see [`pace`](crate::pace).
     pub(crate) turns: Arc<Semaphore>,
+    /// Starts instances ahead.
+    pub(crate) warmer: Warmer,
+    /// Slots of the pool that instances started ahead may take.
+    pub(crate) prepared: Arc<Semaphore>,
     artefacts: Arc<dyn Artefacts>,
     natives: Natives,
     open: Cache<Digest, Arc<Opened>>,
@@ -79,6 +84,10 @@ impl Executor {
         Ok(Self(Arc::new(Shared {
             pool: Gate::new(config.instances, config.pool_queue),
             turns: Arc::new(Semaphore::new(config.turns())),
+            warmer: Warmer::new(config.prepared_idle),
+            prepared: Arc::new(Semaphore::new(
+                (config.instances / defaults::PREPARED_SHARE) as usize,
+            )),
             open: artefact::cache(config.open_artefacts, config.artefact_idle, metrics.clone()),
             compilations: Semaphore::new(config.compilations.max(1)),
             components: component::linker(&engine).map_err(failed)?,
@@ -173,7 +182,7 @@ fn nobody(config: &Arc<Config>, log: Arc<dyn GuestLog>) -> GuestContext {
         function,
         output,
         metrics: Arc::new(Metrics::new(&mut Registry::default())),
-        pace: Arc::new(Pace::new(Duration::ZERO, Instant::now(), turns)),
+        pace: Arc::new(Pace::new(Duration::ZERO, Instant::now(), Instant::now(), turns)),
     }
 }
 

@@ -81,6 +81,7 @@ mod native;
 mod pace;
 mod response;
 mod running;
+mod warm;
 
 pub use admission::ProjectGate;
 pub use artefact::Artefacts;

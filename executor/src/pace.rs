@@ -57,9 +57,10 @@ pub(crate) struct Turns {
 }
 
 impl Pace {
-    /// `limit` is how long the guest may be silent, counted from `now`, and how long it may compute in all.
-    pub(crate) fn new(limit: Duration, now: Instant, turns: Turns) -> Self {
-        let deadline = now + limit;
+    /// `limit` is how long the guest may be silent, counted from its request's `arrival`, and how long it may
+    /// compute in all, counted from `now`.
+    pub(crate) fn new(limit: Duration, arrival: Instant, now: Instant, turns: Turns) -> Self {
+        let deadline = arrival + limit;
         let state =
             State { deadline, computed: Duration::ZERO, since: now, turn: None, yielding: false };
         Self { limit, turns, state: Mutex::new(state) }
@@ -183,7 +184,7 @@ mod tests {
         let (crowd, alone) = (turns(&node), turns(&node));
         let order = Arc::new(Mutex::new(Vec::new()));
         let run = |name: &'static str, turns: &Turns| {
-            let pace = Arc::new(Pace::new(LIMIT, Instant::now(), turns.clone()));
+            let pace = Arc::new(Pace::new(LIMIT, Instant::now(), Instant::now(), turns.clone()));
             let order = order.clone();
             async move {
                 for _ in 0..10 {
@@ -205,7 +206,7 @@ mod tests {
     #[tokio::test]
     async fn a_guest_that_waits_or_is_dropped_keeps_no_turn() {
         let node = Arc::new(Semaphore::new(1));
-        let pace = Arc::new(Pace::new(LIMIT, Instant::now(), turns(&node)));
+        let pace = Arc::new(Pace::new(LIMIT, Instant::now(), Instant::now(), turns(&node)));
         pace.clone().next_turn().await;
         assert_eq!(node.available_permits(), 0);
         pace.pause().unwrap();

@@ -86,6 +86,10 @@ impl CoreModule {
         Some(*entry)
     }
 
+    pub(super) fn has_start(&self) -> bool {
+        self.start.is_some()
+    }
+
     pub(crate) fn needs(&self) -> artefact::Needs {
         self.needs
     }
