@@ -26,7 +26,7 @@ use wasmtime_wasi::{I32Exit, p1::WasiP1Ctx};
 
 use self::event::Event;
 pub(crate) use self::{
-    module::{CoreModule, EntryPoint, takes_event},
+    module::{COMMAND, CoreModule, EntryPoint, INITIALIZE, start_export, takes_event},
     sdk_table::is_unserved,
 };
 use crate::{
@@ -76,9 +76,7 @@ pub(crate) struct Signatures(HashMap<String, HashMap<String, FuncType>>);
 
 impl Signatures {
     pub(crate) fn of(linker: &Linker<State>, context: &GuestContext) -> Self {
-        let (head, _) = oneshot::channel();
-        let event = Event::nothing(&context.config, head);
-        let mut store = Store::new(linker.engine(), State::new(context, event));
+        let mut store = empty_store(linker.engine(), context);
         let provided: Vec<_> = linker
             .iter(&mut store)
             .map(|(module, name, item)| (module.to_owned(), name.to_owned(), item))
@@ -118,8 +116,7 @@ impl Started {
         engine: &Engine,
         context: &GuestContext,
     ) -> wasmtime::Result<Self> {
-        let (head, _) = oneshot::channel();
-        let mut store = store(engine, context, Event::nothing(&context.config, head));
+        let mut store = empty_store(engine, context);
         let instance = set_up(modules, &mut store).await?;
         // Until its request comes, it must not keep a turn.
         context.pace.pause()?;
@@ -158,6 +155,12 @@ pub(crate) fn start(
         }
     });
     Ok((guest, head))
+}
+
+/// A store without an event.
+pub(crate) fn empty_store(engine: &Engine, context: &GuestContext) -> Store<State> {
+    let (head, _) = oneshot::channel();
+    store(engine, context, Event::nothing(&context.config, head))
 }
 
 fn store(engine: &Engine, context: &GuestContext, event: Event) -> Store<State> {
@@ -232,6 +235,11 @@ fn core_module(opened: &Opened) -> wasmtime::Result<&CoreModule> {
 }
 
 impl Modules {
+    /// Whether the function's own begins with the memory its start-up left.
+    pub(crate) fn from_snapshot(&self) -> bool {
+        core_module(&self.own).is_ok_and(CoreModule::is_snapshot)
+    }
+
     /// What an instance of them takes of the pool.
     pub(crate) fn needs(&self) -> Needs {
         self.linked.iter().fold(self.own.needs(), |needs, linked| needs + linked.needs())

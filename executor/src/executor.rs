@@ -28,6 +28,7 @@ use crate::{
     native::{LoadError, Native, Natives},
     pace::{Pace, Turns},
     running::GuestContext,
+    start_up::{self, StartUp},
     warm::Warmer,
 };
 
@@ -50,13 +51,13 @@ pub(crate) struct Shared {
     /// Slots of the pool that instances started ahead may take.
     pub(crate) prepared: Arc<Semaphore>,
     artefacts: Arc<dyn Artefacts>,
-    natives: Natives,
+    pub(crate) natives: Natives,
     open: Cache<Digest, Arc<Opened>>,
     compilations: Semaphore,
     components: Linker<component::State>,
     /// Shared with opened modules that are linked with others: what those import is resolved as they are
     /// instantiated.
-    cores: Arc<wasmtime::Linker<core::State>>,
+    pub(crate) cores: Arc<wasmtime::Linker<core::State>>,
     signatures: core::Signatures,
     _ticker: engine::Ticker,
 }
@@ -80,10 +81,14 @@ impl Executor {
             engine::Ticker::start(&engine, config.epoch_tick, busy).map_err(OpenError::Ticker)?;
         let cores = Arc::new(core::linker(&engine).map_err(failed)?);
         let config = Arc::new(config);
-        let signatures = core::Signatures::of(&cores, &nobody(&config, log.clone()));
+        let turns = Arc::new(Semaphore::new(config.turns()));
+        let never = Turns { project: turns.clone(), node: turns.clone() };
+        let never = Pace::new(Duration::ZERO, Instant::now(), Instant::now(), never);
+        let nobody = nobody(&config, log.clone(), Arc::new(never));
+        let signatures = core::Signatures::of(&cores, &nobody);
         Ok(Self(Arc::new(Shared {
             pool: Gate::new(config.instances, config.pool_queue),
-            turns: Arc::new(Semaphore::new(config.turns())),
+            turns,
             warmer: Warmer::new(config.prepared_idle),
             prepared: Arc::new(Semaphore::new(
                 (config.instances / defaults::PREPARED_SHARE) as usize,
@@ -156,8 +161,13 @@ impl Executor {
     }
 }
 
-/// A context in which nothing ever runs: what linkers provide is told by stores only.
-fn nobody(config: &Arc<Config>, log: Arc<dyn GuestLog>) -> GuestContext {
+/// A context that acts in nobody's name: what linkers provide is told by stores only, and a start-up that is kept is
+/// everybody's.
+pub(crate) fn nobody(
+    config: &Arc<Config>,
+    log: Arc<dyn GuestLog>,
+    pace: Arc<Pace>,
+) -> GuestContext {
     let function = Arc::new(FunctionSpec {
         scope: Scope {
             project: "nobody".parse().expect("this is a name"),
@@ -175,14 +185,12 @@ fn nobody(config: &Arc<Config>, log: Arc<dyn GuestLog>) -> GuestContext {
         commit: Commit::new(""),
     });
     let output = Output::new(config, log, function.clone(), RequestId::from_bytes([0; 16]));
-    let nobodys = Arc::new(Semaphore::new(0));
-    let turns = Turns { project: nobodys.clone(), node: nobodys };
     GuestContext {
         config: config.clone(),
         function,
         output,
         metrics: Arc::new(Metrics::new(&mut Registry::default())),
-        pace: Arc::new(Pace::new(Duration::ZERO, Instant::now(), Instant::now(), turns)),
+        pace,
     }
 }
 
@@ -220,7 +228,9 @@ impl Shared {
                     pre: component::entry(&self.components, &component).map_err(broken)?,
                 },
                 Native::Core(module) => {
-                    Opened::Core(core::CoreModule::new(&self.cores, &module).map_err(broken)?)
+                    let start_up = self.natives.start_up(digest).unwrap_or(StartUp::None);
+                    let module = core::CoreModule::new(&self.cores, &module, &start_up);
+                    Opened::Core(module.map_err(broken)?)
                 }
             };
             self.metrics.open_artefacts.inc();
@@ -237,7 +247,7 @@ impl Shared {
     }
 
     /// Compiles from the raw artefact, unless another request did that meanwhile.
-    fn recover_blocking(&self, digest: Digest) -> Result<(), ArtefactError> {
+    fn recover_blocking(self: &Arc<Self>, digest: Digest) -> Result<(), ArtefactError> {
         if self.natives.load(digest).is_ok() {
             return Ok(());
         }
@@ -249,7 +259,18 @@ impl Shared {
         compiled.map(drop).map_err(|error| ArtefactError::Compile(Box::new(error)))
     }
 
-    fn compile_blocking(&self, digest: Digest, wasm: &[u8]) -> Result<Timed, CompileError> {
+    /// Compiles unless that was done before, and sees to the guest's start-up.
+    fn compile_blocking(
+        self: &Arc<Self>,
+        digest: Digest,
+        wasm: &[u8],
+    ) -> Result<Timed, CompileError> {
+        let compiled = self.compile_as_it_is(digest, wasm)?;
+        start_up::settle_blocking(self, digest, wasm);
+        Ok(compiled)
+    }
+
+    fn compile_as_it_is(&self, digest: Digest, wasm: &[u8]) -> Result<Timed, CompileError> {
         match self.natives.load(digest) {
             Ok(native) => return Ok((self.inspect(&native, false)?, None)),
             Err(error) => self.discard(digest, &error),

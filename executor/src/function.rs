@@ -23,6 +23,7 @@ use crate::{
     pace::{Pace, Turns},
     response::{ResponseBody, respond},
     running::{GuestContext, Running},
+    start_up::StartUp,
     warm::{Counted, Ready, Warm},
 };
 
@@ -130,6 +131,11 @@ impl Function {
         self.0.warm.len()
     }
 
+    /// What is done about its start-up; nothing if its artefact was not compiled here.
+    pub fn start_up(&self) -> Option<StartUp> {
+        self.0.executor.natives.start_up(self.0.spec.artefact)
+    }
+
     /// Runs a fresh instance on one event, inside the caller's task: dropping this future, or the body of the
     /// response, ends the guest at once.
     ///
@@ -157,6 +163,7 @@ impl Function {
         metrics.start(match &started {
             Some(_) => Start::Warm,
             None if modules.have_start() => Start::Cold,
+            None if modules.from_snapshot() => Start::Snapshot,
             None => Start::None,
         });
         let context = function.context(output, arrival, function.spec.limits.deadline);

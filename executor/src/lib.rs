@@ -4,14 +4,15 @@
 //! gives an `http::Response`; it knows nothing of listeners, projects' files, Git or peers.
 //!
 //! ```text
-//!  deploy   compile(digest, wasm) ─► kind, imports, entries checked ─► native artefact on disk
-//!                                                                          │ opened at the first call,
+//!  deploy   compile(digest, wasm) ─► kind, imports, entries checked ─► native artefact on disk,
+//!                                    its start-up run once if it may be    │ opened at the first call,
 //!  request  Function::invoke                                               │ closed when idle (LRU)
 //!             │                                                            ▼
 //!             ├─ gate of the function ─► artefact ─► gate of the pool    Opened: imports resolved
 //!             │   (slots, bounded queue: Busy, Deadline)                   │
 //!             ▼                                                            │
-//!           Running ◄── a fresh store and instance from the pool ──────────┘
+//!           Running ◄── a fresh store and instance, from the pool ─────────┘
+//!             │         or started before the request came
 //!             │  polled by the request's own task; epochs and a timer keep its deadline
 //!             ▼
 //!           head, checked ─► Response<ResponseBody>   the body owns the guest and drives it
@@ -58,7 +59,7 @@
 //! first: feed it from a channel, or poll both sides together. A response whose body ends in an error must end
 //! its connection.
 //!
-//! Not here yet: wasi:http 0.3, outbound requests, state, channels, timers, snapshots of started guests.
+//! Not here yet: wasi:http 0.3, outbound requests, state, channels, timers.
 
 mod admission;
 mod artefact;
@@ -81,6 +82,7 @@ mod native;
 mod pace;
 mod response;
 mod running;
+mod start_up;
 mod warm;
 
 pub use admission::ProjectGate;
@@ -99,3 +101,4 @@ pub use link::{Bounds, Export, Import, Item, Linkage, LinkedModule, Misfit, TooL
 pub use log::{GuestLine, GuestLog, GuestStream};
 pub use metrics::Metrics;
 pub use response::ResponseBody;
+pub use start_up::{StartUp, UnknownStartUp};

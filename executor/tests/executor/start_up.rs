@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::lab::{Lab, answer, call, eventually, get, wat};
+use headgate_executor::StartUp;
+use headgate_types::Digest;
+
+use crate::lab::{Lab, answer, call, eventually, get, guest, wat};
 
 /// Its start-up counts to a million and asks for randomness, as Go's runtime does; it answers the four bytes it got
 /// and how often it was called.
@@ -47,6 +50,84 @@ async fn a_costly_start_up_is_run_before_the_request_comes() {
     answers.sort();
     answers.dedup();
     assert_eq!(answers.len(), 4, "{answers:?}");
+}
+
+/// Its start-up computes a table and moves a global; it answers both. `$extra` is run in it, too.
+fn quick_starter(imports: &str, extra: &str) -> Vec<u8> {
+    wat(&format!(
+        r#"(module {imports}
+        (import "taubyte/sdk" "eventHttpWrite" (func $write (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (global $starts (mut i32) (i32.const 64))
+        (func (export "_initialize")
+            (i32.store (i32.const 16) (i32.const 0x6c6c6568)) ;; "hell"
+            (i32.store8 (i32.const 20) (i32.const 111))
+            (drop (memory.grow (i32.const 2)))
+            (i32.store8 (i32.const 190000) (i32.const 33))
+            (global.set $starts (i32.add (global.get $starts) (i32.const 1))) {extra})
+        (func (export "main") (param $event i32)
+            (i32.store8 (i32.const 21) (global.get $starts))
+            (i32.store8 (i32.const 22) (i32.load8_u (i32.const 190000)))
+            (drop (call $write (local.get $event) (i32.const 16) (i32.const 7) (i32.const 32)))))"#
+    ))
+}
+
+#[tokio::test]
+async fn a_start_up_that_asks_for_nothing_is_run_once_at_deploy() {
+    let lab = Lab::new();
+    let wasm = quick_starter("", "");
+    let function = lab.core(&wasm, "main").await;
+    assert_eq!(function.start_up(), Some(StartUp::Snapshot));
+    for _ in 0..3 {
+        assert_eq!(answer(&function, get("/")).await, (200, "helloA!".to_owned()));
+    }
+    assert!(lab.metrics().contains(r#"starts_total{start="snapshot"} 3"#));
+
+    // Found again, and made again when it was lost: the same answers.
+    assert!(!lab.compile(&wasm).await.unwrap().fresh);
+    lab.executor.forget(Digest::of(&wasm)).unwrap();
+    assert_eq!(answer(&function, get("/")).await, (200, "helloA!".to_owned()));
+    assert_eq!(function.start_up(), Some(StartUp::Snapshot));
+}
+
+#[tokio::test]
+async fn a_start_up_is_not_kept_if_it_would_freeze_what_must_differ() {
+    let lab = Lab::new();
+    let random =
+        r#"(import "wasi_snapshot_preview1" "random_get" (func $r (param i32 i32) (result i32)))"#;
+    let sdk = r#"(import "taubyte/sdk" "getEventType" (func $s (param i32 i32)))"#;
+    let cases = [
+        (
+            random,
+            "(drop (call $r (i32.const 0) (i32.const 8)))",
+            "it calls `wasi_snapshot_preview1.random_get`",
+        ),
+        (sdk, "(call $s (i32.const 0) (i32.const 0))", "it calls `taubyte/sdk.getEventType`"),
+        ("", "unreachable", "it fails: wasm trap: wasm `unreachable` instruction executed"),
+    ];
+    for (imports, extra, reason) in cases {
+        let function = lab.core(&quick_starter(imports, extra), "main").await;
+        let because = reason.to_owned();
+        assert_eq!(function.start_up(), Some(StartUp::Each { because }));
+    }
+    let unused = lab.core(&quick_starter(random, ""), "main").await;
+    assert_eq!(
+        unused.start_up(),
+        Some(StartUp::Snapshot),
+        "an import that is not called does no harm"
+    );
+    let endless = lab.core(&quick_starter("", "(loop $l (br $l))"), "main").await;
+    let because = "it takes longer than 5s".to_owned();
+    assert_eq!(endless.start_up(), Some(StartUp::Each { because }));
+}
+
+#[tokio::test]
+async fn guests_without_a_start_up_have_none() {
+    let lab = Lab::new();
+    let core = lab.core(&guest("hello"), "hello").await;
+    let component = lab.component(&guest("api")).await;
+    assert_eq!(core.start_up(), Some(StartUp::None));
+    assert_eq!(component.start_up(), Some(StartUp::None));
 }
 
 #[tokio::test]
