@@ -49,6 +49,11 @@ impl Gate {
         self.size.saturating_sub(free)
     }
 
+    /// Takes `weight` slots if they are free and nobody waits for them.
+    pub(crate) fn try_enter(&self, weight: u32) -> Option<OwnedSemaphorePermit> {
+        self.slots.clone().try_acquire_many_owned(weight.clamp(1, self.size)).ok()
+    }
+
     /// Takes `weight` slots (all of them if it is more than there are), at once if they are free.
     pub(crate) async fn enter(
         &self,
@@ -57,7 +62,7 @@ impl Gate {
         metrics: &Metrics,
     ) -> Result<OwnedSemaphorePermit, Refused> {
         let weight = weight.clamp(1, self.size);
-        if let Ok(permit) = self.slots.clone().try_acquire_many_owned(weight) {
+        if let Some(permit) = self.try_enter(weight) {
             return Ok(permit);
         }
         let _waiting = Waiting::enter(self, metrics).ok_or(Refused::QueueFull)?;
@@ -67,10 +72,13 @@ impl Gate {
     }
 }
 
-/// A gate that functions of one project share, so that no project takes the whole node. Cheap to clone; the clones
-/// are one gate.
+/// What functions of one project share, so that no project takes the whole node: how many of its guests are
+/// there at once, and the queue in which those that compute take turns. Cheap to clone; the clones are one gate.
 #[derive(Debug, Clone)]
-pub struct ProjectGate(pub(crate) Arc<Gate>);
+pub struct ProjectGate {
+    pub(crate) instances: Arc<Gate>,
+    pub(crate) turns: Arc<Semaphore>,
+}
 
 /// A place in a gate's queue.
 struct Waiting<'a> {

@@ -12,6 +12,7 @@ use crate::{
     component, core, defaults,
     error::{CompileError, Missing, MissingImport},
     link::{Item, Linkage, is_link, signature},
+    start_up::StartUp,
 };
 
 /// What is known about an artefact once it is compiled.
@@ -163,7 +164,7 @@ pub(crate) fn core_module(
     if !missing.is_empty() {
         return Err(CompileError::MissingImports(missing));
     }
-    core::CoreModule::new(linker, module)
+    core::CoreModule::new(linker, module, &StartUp::None)
         .map_err(|error| CompileError::Incompatible(error.into()))?;
     let entries = module
         .exports()

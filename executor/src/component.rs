@@ -28,8 +28,9 @@ use crate::{
     invocation::HttpInvocation,
     limits::Limits,
     log::{GuestStream, Output},
+    pace::watch,
     response::{Head, Source},
-    running::{Ended, GuestContext, GuestFuture, watch},
+    running::{Ended, GuestContext, GuestFuture},
 };
 
 /// Fields that carry path parameters. A client's own are removed, so a guest can rely on them.
@@ -44,7 +45,6 @@ pub(crate) struct State {
     http: WasiHttpCtx,
     hooks: Hooks,
     limits: Limits,
-    deadline: std::time::Instant,
 }
 
 /// Everything a component may import.
@@ -79,7 +79,7 @@ pub(crate) fn start(
     let request = prepare(http)?;
     let mut store = Store::new(engine, State::new(context));
     store.limiter(|state| &mut state.limits);
-    watch(&mut store, |state| state.deadline);
+    watch(&mut store, context.pace.clone());
     let (head_sender, head) = oneshot::channel();
     let guest = Box::pin(async move {
         match handle(&opened, &mut store, scheme, request, head_sender).await {
@@ -151,7 +151,6 @@ impl State {
             http,
             hooks: Hooks { output: context.output.clone(), told: false },
             limits: Limits::new(context),
-            deadline: context.deadline,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use headgate_types::ByteSize;
+use tokio::sync::Semaphore;
 
 use crate::defaults;
 
@@ -15,12 +16,16 @@ pub struct Config {
     pub instances: u32,
     /// Requests that wait for one of them, over all functions.
     pub pool_queue: u32,
+    /// Guests that compute at once: as many as there are threads to poll them.
+    pub workers: usize,
     /// What [`InvokeError::Busy`](crate::InvokeError::Busy) suggests.
     pub retry_after: Duration,
     /// Artefacts held open at once.
     pub open_artefacts: u64,
     /// An artefact that was not called for this long is closed.
     pub artefact_idle: Duration,
+    /// An instance that was started ahead and taken by no request for this long is dropped.
+    pub prepared_idle: Duration,
     /// The largest guest that is compiled.
     pub artefact_size: ByteSize,
     /// Compilations at once.
@@ -45,9 +50,11 @@ impl Config {
             native_dir: native_dir.into(),
             instances: defaults::INSTANCES,
             pool_queue: defaults::POOL_QUEUE,
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
             retry_after: defaults::RETRY_AFTER,
             open_artefacts: defaults::OPEN_ARTEFACTS,
             artefact_idle: defaults::ARTEFACT_IDLE,
+            prepared_idle: defaults::PREPARED_IDLE,
             artefact_size: defaults::ARTEFACT_SIZE,
             compilations: defaults::COMPILATIONS,
             epoch_tick: defaults::EPOCH_TICK,
@@ -57,5 +64,9 @@ impl Config {
             log_line: defaults::LOG_LINE,
             log_request: defaults::LOG_REQUEST,
         }
+    }
+
+    pub(crate) fn turns(&self) -> usize {
+        self.workers.clamp(1, Semaphore::MAX_PERMITS)
     }
 }

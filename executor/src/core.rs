@@ -18,21 +18,19 @@ mod redirect;
 mod reply;
 mod sdk_table;
 
-use std::{collections::HashMap, sync::Arc, time::Instant};
+use std::{collections::HashMap, sync::Arc};
 
-use headgate_types::RequestId;
 use tokio::sync::oneshot;
 use wasmtime::{Engine, FuncType, Instance, Linker, Memory, Module, Store};
 use wasmtime_wasi::{I32Exit, p1::WasiP1Ctx};
 
 use self::event::Event;
 pub(crate) use self::{
-    module::{CoreModule, EntryPoint, takes_event},
+    module::{COMMAND, CoreModule, EntryPoint, INITIALIZE, start_export, takes_event},
     sdk_table::is_unserved,
 };
 use crate::{
-    artefact::Opened,
-    body::RequestBody,
+    artefact::{Needs, Opened},
     component,
     error::{Failure, InvokeError},
     function::FunctionSpec,
@@ -40,8 +38,9 @@ use crate::{
     limits::Limits,
     link::LinkedModule,
     log::Output,
+    pace::watch,
     response::Head,
-    running::{GuestContext, GuestFuture, watch},
+    running::{GuestContext, GuestFuture},
 };
 
 /// The module all functions of Taubyte's SDK are imported from.
@@ -52,7 +51,6 @@ const EVENT: u32 = 0;
 /// What a core guest's store holds.
 pub(crate) struct State {
     limits: Limits,
-    deadline: Instant,
     function: Arc<FunctionSpec>,
     output: Output,
     /// The guest's memory, once it is instantiated; none if it is linked, as each module has its own.
@@ -78,15 +76,7 @@ pub(crate) struct Signatures(HashMap<String, HashMap<String, FuncType>>);
 
 impl Signatures {
     pub(crate) fn of(linker: &Linker<State>, context: &GuestContext) -> Self {
-        let (head, _) = oneshot::channel();
-        let nothing = HttpInvocation {
-            request: http::Request::new(RequestBody::empty()),
-            secure: false,
-            request_id: RequestId::from_bytes([0; 16]),
-            params: Vec::new(),
-        };
-        let event = Event::new(nothing, &context.config, head);
-        let mut store = Store::new(linker.engine(), State::new(context, event));
+        let mut store = empty_store(linker.engine(), context);
         let provided: Vec<_> = linker
             .iter(&mut store)
             .map(|(module, name, item)| (module.to_owned(), name.to_owned(), item))
@@ -113,21 +103,49 @@ pub(crate) struct Modules {
     pub(crate) linked: Box<[Arc<Opened>]>,
 }
 
-/// Prepares a request; the guest runs when the future is polled.
+/// An instance that is started and waits for its event.
+pub(crate) struct Started {
+    store: Store<State>,
+    instance: Instance,
+}
+
+impl Started {
+    /// Instantiates and starts ahead of the request, in the time and with the output that `context` gives it.
+    pub(crate) async fn new(
+        modules: &Modules,
+        engine: &Engine,
+        context: &GuestContext,
+    ) -> wasmtime::Result<Self> {
+        let mut store = empty_store(engine, context);
+        let instance = set_up(modules, &mut store).await?;
+        // Until its request comes, it must not keep a turn.
+        context.pace.pause()?;
+        Ok(Self { store, instance })
+    }
+}
+
+/// Prepares a request, by an instance that was started for it or by a new one; the guest runs when the future is
+/// polled.
 pub(crate) fn start(
     modules: Modules,
     entry: EntryPoint,
     engine: &Engine,
     context: &GuestContext,
     http: HttpInvocation,
+    started: Option<Started>,
 ) -> Result<(GuestFuture, oneshot::Receiver<Head>), InvokeError> {
     let (head_sender, head) = oneshot::channel();
     let event = Event::new(http, &context.config, head_sender);
-    let mut store = Store::new(engine, State::new(context, event));
-    store.limiter(|state| &mut state.limits);
-    watch(&mut store, |state| state.deadline);
+    let (mut store, instance) = match started {
+        Some(Started { mut store, instance }) => {
+            store.data_mut().event = event;
+            watch(&mut store, context.pace.clone());
+            (store, Some(instance))
+        }
+        None => (store(engine, context, event), None),
+    };
     let guest = Box::pin(async move {
-        match run(&modules, entry, &mut store).await {
+        match run(&modules, entry, instance, &mut store).await {
             Ok(()) => Ok(store.into_data().event.finish()),
             Err(error) => {
                 let State { limits, function, .. } = store.data();
@@ -139,21 +157,29 @@ pub(crate) fn start(
     Ok((guest, head))
 }
 
+/// A store without an event.
+pub(crate) fn empty_store(engine: &Engine, context: &GuestContext) -> Store<State> {
+    let (head, _) = oneshot::channel();
+    store(engine, context, Event::nothing(&context.config, head))
+}
+
+fn store(engine: &Engine, context: &GuestContext, event: Event) -> Store<State> {
+    let mut store = Store::new(engine, State::new(context, event));
+    store.limiter(|state| &mut state.limits);
+    watch(&mut store, context.pace.clone());
+    store
+}
+
 async fn run(
     modules: &Modules,
     entry: EntryPoint,
+    started: Option<Instance>,
     store: &mut Store<State>,
 ) -> wasmtime::Result<()> {
-    let own = core_module(&modules.own)?;
-    let instance = if modules.linked.is_empty() {
-        let instance = own.instantiate(store, &[]).await?;
-        store.data_mut().memory = own.memory(store, &instance);
-        instance
-    } else {
-        // Boxed, so that a guest without linked modules does not carry what this takes.
-        Box::pin(link(modules, own, store)).await?
+    let instance = match started {
+        Some(instance) => instance,
+        None => set_up(modules, store).await?,
     };
-    own.start(store, &instance).await?;
     let handle = module::function(store, &instance, &entry.export)?;
     let called = if entry.returns {
         let handle = handle.typed::<u32, u32>(&*store)?;
@@ -166,6 +192,21 @@ async fn run(
         Err(error) if matches!(error.downcast_ref(), Some(I32Exit(0))) => Ok(()),
         called => called,
     }
+}
+
+/// Instantiates the modules and runs their start-up.
+async fn set_up(modules: &Modules, store: &mut Store<State>) -> wasmtime::Result<Instance> {
+    let own = core_module(&modules.own)?;
+    let instance = if modules.linked.is_empty() {
+        let instance = own.instantiate(store, &[]).await?;
+        store.data_mut().memory = own.memory(store, &instance);
+        instance
+    } else {
+        // Boxed, so that a guest without linked modules does not carry what this takes.
+        Box::pin(link(modules, own, store)).await?
+    };
+    own.start(store, &instance).await?;
+    Ok(instance)
 }
 
 /// Instantiates and starts each module that the function's own is linked with, then instantiates that one. Host
@@ -194,6 +235,22 @@ fn core_module(opened: &Opened) -> wasmtime::Result<&CoreModule> {
 }
 
 impl Modules {
+    /// Whether the function's own begins with the memory its start-up left.
+    pub(crate) fn from_snapshot(&self) -> bool {
+        core_module(&self.own).is_ok_and(CoreModule::is_snapshot)
+    }
+
+    /// What an instance of them takes of the pool.
+    pub(crate) fn needs(&self) -> Needs {
+        self.linked.iter().fold(self.own.needs(), |needs, linked| needs + linked.needs())
+    }
+
+    /// Whether something is run before the event comes.
+    pub(crate) fn have_start(&self) -> bool {
+        let all = std::iter::once(&self.own).chain(&self.linked);
+        all.into_iter().any(|opened| core_module(opened).is_ok_and(CoreModule::has_start))
+    }
+
     /// The name of the linked module that has this code; nothing for the function's own.
     fn name_of<'a>(&self, names: &'a [LinkedModule], code: &Module) -> Option<&'a str> {
         let code = code.image_range();
@@ -210,7 +267,6 @@ impl State {
     fn new(context: &GuestContext, event: Event) -> Self {
         Self {
             limits: Limits::new(context),
-            deadline: context.deadline,
             function: context.function.clone(),
             output: context.output.clone(),
             memory: None,

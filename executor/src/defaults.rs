@@ -74,6 +74,24 @@ pub const RANDOM_BYTES: u64 = 1 << 20;
 /// Host objects (streams, fields, pollables) one guest may hold. A hundred requests' worth.
 pub const HOST_RESOURCES: usize = 10_000;
 
+/// A start-up cheaper than this is run by the request itself: taking a started instance costs several microseconds
+/// of locks and cold caches, and half of them may be dropped unused.
+pub const WORTH_PREPARING: Duration = Duration::from_micros(50);
+/// Started instances that nobody took for this long are dropped. A visitor who reads a page comes back within it.
+pub const PREPARED_IDLE: Duration = Duration::from_secs(10);
+/// How often that is looked at.
+pub const PREPARED_SWEEP: Duration = Duration::from_secs(1);
+/// Silence that counts as this much when demand is estimated: after it, one instance is enough whatever a start costs.
+pub const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
+/// The share of the pool that may wait for requests: the other three quarters stay for those that are there.
+pub const PREPARED_SHARE: u32 = 4;
+/// A start-up that takes longer is left to the request, whose deadline it is.
+pub const PREPARE_TIME: Duration = Duration::from_secs(5);
+/// Functions for which instances are started at once. More would compete with requests for the workers.
+pub const PREPARE_AT_ONCE: usize = 2;
+/// Functions that wait for that. What finds no place is ordered again with the next request.
+pub const PREPARE_ORDERS: usize = 256;
+
 /// A log line is cut into pieces of this size; it is what syslog receivers commonly take.
 pub const LOG_LINE: usize = 4 << 10;
 /// Guest output kept per request. A loop around `print` must not fill the disk.

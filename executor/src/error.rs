@@ -109,6 +109,8 @@ pub enum InvokeError {
     Busy { retry_after: Duration },
     #[error("the guest did not answer within {limit:?}")]
     Deadline { limit: Duration },
+    #[error("the guest computed for more than {limit:?}")]
+    Computing { limit: Duration },
     #[error("the guest trapped: {}", .0.message)]
     Trap(Box<Trapped>),
     #[error("the guest returned without a response")]
@@ -134,6 +136,7 @@ impl InvokeError {
         match self {
             Self::Busy { .. } | Self::Request { .. } => Fault::Downstream,
             Self::Deadline { .. }
+            | Self::Computing { .. }
             | Self::Trap(_)
             | Self::NoResponse
             | Self::GuestError { .. }
@@ -149,6 +152,7 @@ impl From<GuestBodyError> for InvokeError {
     fn from(error: GuestBodyError) -> Self {
         match error {
             GuestBodyError::Deadline { limit } => Self::Deadline { limit },
+            GuestBodyError::Computing { limit } => Self::Computing { limit },
             GuestBodyError::Trap(trapped) => Self::Trap(trapped),
             other => Self::Partial(other),
         }
@@ -175,8 +179,10 @@ pub enum ArtefactError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum GuestBodyError {
-    #[error("the guest did not finish its response within {limit:?}")]
+    #[error("the guest was silent for {limit:?} within its response")]
     Deadline { limit: Duration },
+    #[error("the guest computed for more than {limit:?}")]
+    Computing { limit: Duration },
     #[error("the guest trapped: {}", .0.message)]
     Trap(Box<Trapped>),
     #[error("the guest returned before it finished its response")]
@@ -248,14 +254,19 @@ impl TrapReason {
 /// Why a running guest was ended.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    Deadline,
+    Time(TimeUp),
     Trap(Box<Trapped>),
 }
 
 /// Raised inside a guest whose time is up.
-#[derive(Debug, thiserror::Error)]
-#[error("deadline reached")]
-pub(crate) struct DeadlineReached;
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum TimeUp {
+    /// Nothing was heard of it for too long.
+    #[error("the deadline is reached")]
+    Silent,
+    #[error("it computed for too long")]
+    Computing,
+}
 
 impl Failure {
     /// Reads wasmtime's error. `refused` counts what the limiter denied, which explains most of what follows it;
@@ -265,8 +276,8 @@ impl Failure {
         refused: u32,
         named: impl Fn(&Module) -> Option<&'a str>,
     ) -> Self {
-        if error.is::<DeadlineReached>() {
-            return Self::Deadline;
+        if let Some(time) = error.downcast_ref::<TimeUp>() {
+            return Self::Time(*time);
         }
         let (mut reason, mut message) = match error.downcast_ref::<Trap>() {
             Some(trap) => {
@@ -294,14 +305,16 @@ impl Failure {
 
     pub(crate) fn into_invoke(self, limit: Duration) -> InvokeError {
         match self {
-            Self::Deadline => InvokeError::Deadline { limit },
+            Self::Time(TimeUp::Silent) => InvokeError::Deadline { limit },
+            Self::Time(TimeUp::Computing) => InvokeError::Computing { limit },
             Self::Trap(trapped) => InvokeError::Trap(trapped),
         }
     }
 
     pub(crate) fn into_body(self, limit: Duration) -> GuestBodyError {
         match self {
-            Self::Deadline => GuestBodyError::Deadline { limit },
+            Self::Time(TimeUp::Silent) => GuestBodyError::Deadline { limit },
+            Self::Time(TimeUp::Computing) => GuestBodyError::Computing { limit },
             Self::Trap(trapped) => GuestBodyError::Trap(trapped),
         }
     }

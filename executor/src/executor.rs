@@ -1,6 +1,11 @@
 //! `Executor`: the engine, the artefacts and the pool that all functions share.
 
-use std::{collections::HashSet, fmt, io, sync::Arc, time::Instant};
+use std::{
+    collections::HashSet,
+    fmt, io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use headgate_types::{Branch, Chain, Commit, Digest, RequestId, Scope, Timestamp};
@@ -15,13 +20,16 @@ use crate::{
     compile::{self, Compiled},
     component,
     config::Config,
-    core, engine,
+    core, defaults, engine,
     error::{ArtefactError, CompileError, OpenError},
     function::{Entry, Function, FunctionLimits, FunctionSpec},
     log::{GuestLog, Output},
     metrics::Metrics,
     native::{LoadError, Native, Natives},
+    pace::{Pace, Turns},
     running::GuestContext,
+    start_up::{self, StartUp},
+    warm::Warmer,
 };
 
 /// Runs guests. Cheap to clone; the last clone, and the last function made from it, take the engine down.
@@ -36,14 +44,20 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     /// Sized to the engine's pool, whose exhaustion would be an error and not a wait.
     pub(crate) pool: Gate,
+    /// Guests that compute at once; see [`pace`](crate::pace).
+    pub(crate) turns: Arc<Semaphore>,
+    /// Starts instances ahead.
+    pub(crate) warmer: Warmer,
+    /// Slots of the pool that instances started ahead may take.
+    pub(crate) prepared: Arc<Semaphore>,
     artefacts: Arc<dyn Artefacts>,
-    natives: Natives,
+    pub(crate) natives: Natives,
     open: Cache<Digest, Arc<Opened>>,
     compilations: Semaphore,
     components: Linker<component::State>,
     /// Shared with opened modules that are linked with others: what those import is resolved as they are
     /// instantiated.
-    cores: Arc<wasmtime::Linker<core::State>>,
+    pub(crate) cores: Arc<wasmtime::Linker<core::State>>,
     signatures: core::Signatures,
     _ticker: engine::Ticker,
 }
@@ -67,9 +81,18 @@ impl Executor {
             engine::Ticker::start(&engine, config.epoch_tick, busy).map_err(OpenError::Ticker)?;
         let cores = Arc::new(core::linker(&engine).map_err(failed)?);
         let config = Arc::new(config);
-        let signatures = core::Signatures::of(&cores, &nobody(&config, log.clone()));
+        let turns = Arc::new(Semaphore::new(config.turns()));
+        let never = Turns { project: turns.clone(), node: turns.clone() };
+        let never = Pace::new(Duration::ZERO, Instant::now(), Instant::now(), never);
+        let nobody = nobody(&config, log.clone(), Arc::new(never));
+        let signatures = core::Signatures::of(&cores, &nobody);
         Ok(Self(Arc::new(Shared {
             pool: Gate::new(config.instances, config.pool_queue),
+            turns,
+            warmer: Warmer::new(config.prepared_idle),
+            prepared: Arc::new(Semaphore::new(
+                (config.instances / defaults::PREPARED_SHARE) as usize,
+            )),
             open: artefact::cache(config.open_artefacts, config.artefact_idle, metrics.clone()),
             compilations: Semaphore::new(config.compilations.max(1)),
             components: component::linker(&engine).map_err(failed)?,
@@ -113,7 +136,11 @@ impl Executor {
 
     /// A gate that lets `instances` of a project's guests run at once, with half of the pool's queue before it.
     pub fn project_gate(&self, instances: u32) -> ProjectGate {
-        ProjectGate(Arc::new(Gate::new(instances, self.0.config.pool_queue / 2)))
+        let config = &self.0.config;
+        ProjectGate {
+            instances: Arc::new(Gate::new(instances, config.pool_queue / 2)),
+            turns: Arc::new(Semaphore::new(config.turns())),
+        }
     }
 
     /// Whether the native form of an artefact is still there, so that it need not be compiled.
@@ -134,8 +161,13 @@ impl Executor {
     }
 }
 
-/// A context in which nothing ever runs: what linkers provide is told by stores only.
-fn nobody(config: &Arc<Config>, log: Arc<dyn GuestLog>) -> GuestContext {
+/// A context that acts in nobody's name: what linkers provide is told by stores only, and a start-up that is kept is
+/// everybody's.
+pub(crate) fn nobody(
+    config: &Arc<Config>,
+    log: Arc<dyn GuestLog>,
+    pace: Arc<Pace>,
+) -> GuestContext {
     let function = Arc::new(FunctionSpec {
         scope: Scope {
             project: "nobody".parse().expect("this is a name"),
@@ -158,11 +190,11 @@ fn nobody(config: &Arc<Config>, log: Arc<dyn GuestLog>) -> GuestContext {
         function,
         output,
         metrics: Arc::new(Metrics::new(&mut Registry::default())),
-        deadline: Instant::now(),
+        pace,
     }
 }
 
-type Timed = (Compiled, Option<std::time::Duration>);
+type Timed = (Compiled, Option<Duration>);
 
 impl Shared {
     /// The artefact, if it is open.
@@ -196,7 +228,9 @@ impl Shared {
                     pre: component::entry(&self.components, &component).map_err(broken)?,
                 },
                 Native::Core(module) => {
-                    Opened::Core(core::CoreModule::new(&self.cores, &module).map_err(broken)?)
+                    let start_up = self.natives.start_up(digest).unwrap_or(StartUp::None);
+                    let module = core::CoreModule::new(&self.cores, &module, &start_up);
+                    Opened::Core(module.map_err(broken)?)
                 }
             };
             self.metrics.open_artefacts.inc();
@@ -213,7 +247,7 @@ impl Shared {
     }
 
     /// Compiles from the raw artefact, unless another request did that meanwhile.
-    fn recover_blocking(&self, digest: Digest) -> Result<(), ArtefactError> {
+    fn recover_blocking(self: &Arc<Self>, digest: Digest) -> Result<(), ArtefactError> {
         if self.natives.load(digest).is_ok() {
             return Ok(());
         }
@@ -225,7 +259,18 @@ impl Shared {
         compiled.map(drop).map_err(|error| ArtefactError::Compile(Box::new(error)))
     }
 
-    fn compile_blocking(&self, digest: Digest, wasm: &[u8]) -> Result<Timed, CompileError> {
+    /// Compiles unless that was done before, and sees to the guest's start-up.
+    fn compile_blocking(
+        self: &Arc<Self>,
+        digest: Digest,
+        wasm: &[u8],
+    ) -> Result<Timed, CompileError> {
+        let compiled = self.compile_as_it_is(digest, wasm)?;
+        start_up::settle_blocking(self, digest, wasm);
+        Ok(compiled)
+    }
+
+    fn compile_as_it_is(&self, digest: Digest, wasm: &[u8]) -> Result<Timed, CompileError> {
         match self.natives.load(digest) {
             Ok(native) => return Ok((self.inspect(&native, false)?, None)),
             Err(error) => self.discard(digest, &error),

@@ -6,8 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use headgate_types::{ByteSize, Commit, Digest, Scope};
+use headgate_types::{ByteSize, Commit, Digest, RequestId, Scope};
 use http::Response;
+use tokio::sync::Semaphore;
 
 use crate::{
     admission::{Flight, Gate, ProjectGate, Refused},
@@ -18,9 +19,12 @@ use crate::{
     invocation::{HttpInvocation, Invocation},
     link::LinkedModule,
     log::Output,
-    metrics::Outcome,
+    metrics::{Outcome, Start},
+    pace::{Pace, Turns},
     response::{ResponseBody, respond},
     running::{GuestContext, Running},
+    start_up::StartUp,
+    warm::{Counted, Ready, Warm},
 };
 
 /// What a function is.
@@ -58,7 +62,8 @@ pub enum Entry {
 pub struct FunctionLimits {
     /// All linear memories of one instance.
     pub memory: ByteSize,
-    /// From arrival to the last byte of the answer, waiting included.
+    /// From arrival to the first byte of the answer, waiting included, and then from one part of it to the next.
+    /// Also what a guest may compute in all.
     pub deadline: Duration,
     /// Instances at once.
     pub concurrency: u32,
@@ -79,11 +84,15 @@ impl Default for FunctionLimits {
 
 /// A function that can be invoked. Cheap to clone, and cheap to have: it opens nothing until it is called.
 #[derive(Clone)]
-pub struct Function {
+pub struct Function(Arc<Inner>);
+
+pub(crate) struct Inner {
     executor: Arc<Shared>,
     spec: Arc<FunctionSpec>,
-    gate: Arc<Gate>,
+    gate: Gate,
     project: Option<ProjectGate>,
+    turns: Turns,
+    pub(crate) warm: Warm,
 }
 
 impl Function {
@@ -92,21 +101,39 @@ impl Function {
         spec: FunctionSpec,
         project: Option<ProjectGate>,
     ) -> Self {
-        let gate = Arc::new(Gate::new(spec.limits.concurrency, spec.limits.queue));
-        Self { executor, spec: Arc::new(spec), gate, project }
+        let gate = Gate::new(spec.limits.concurrency, spec.limits.queue);
+        let turns = Turns {
+            project: match &project {
+                Some(project) => project.turns.clone(),
+                None => Arc::new(Semaphore::new(executor.config.turns())),
+            },
+            node: executor.turns.clone(),
+        };
+        let (spec, warm) = (Arc::new(spec), Warm::default());
+        Self(Arc::new(Inner { executor, spec, gate, project, turns, warm }))
     }
 
     pub fn scope(&self) -> &Scope {
-        &self.spec.scope
+        &self.0.spec.scope
     }
 
     pub fn spec(&self) -> &FunctionSpec {
-        &self.spec
+        &self.0.spec
     }
 
     /// Requests that hold one of its slots.
     pub fn in_flight(&self) -> u32 {
-        self.gate.taken()
+        self.0.gate.taken()
+    }
+
+    /// Instances that are started and wait for a request.
+    pub fn prepared(&self) -> usize {
+        self.0.warm.len()
+    }
+
+    /// What is done about its start-up; nothing if its artefact was not compiled here.
+    pub fn start_up(&self) -> Option<StartUp> {
+        self.0.executor.natives.start_up(self.0.spec.artefact)
     }
 
     /// Runs a fresh instance on one event, inside the caller's task: dropping this future, or the body of the
@@ -119,46 +146,61 @@ impl Function {
         invocation: Invocation,
     ) -> Result<Response<ResponseBody>, InvokeError> {
         let Invocation::Http(http) = invocation;
-        let deadline = Instant::now() + self.spec.limits.deadline;
-        let mut flight = Flight::new(self.executor.metrics.clone());
-        let admitted = self.admit(deadline, &mut flight).await;
-        let modules = admitted.inspect_err(|error| flight.ended(refusal(error)))?;
-        let context = GuestContext {
-            config: self.executor.config.clone(),
-            function: self.spec.clone(),
-            output: Output::new(
-                &self.executor.config,
-                self.executor.log.clone(),
-                self.spec.clone(),
-                http.request_id,
-            ),
-            metrics: self.executor.metrics.clone(),
-            deadline,
+        let function = &self.0;
+        let arrival = Instant::now();
+        let metrics = &function.executor.metrics;
+        let mut flight = Flight::new(metrics.clone());
+        let admitted = function.admit(arrival, &mut flight).await;
+        let Admitted { modules, ready } =
+            admitted.inspect_err(|error| flight.ended(refusal(error)))?;
+        let (started, output) = match ready {
+            Some((started, output)) => {
+                output.begin(&function.executor.config, http.request_id);
+                (Some(started), output)
+            }
+            None => (None, function.output(http.request_id)),
         };
-        self.run(http, context, flight, modules).await
+        metrics.start(match &started {
+            Some(_) => Start::Warm,
+            None if modules.have_start() => Start::Cold,
+            None if modules.from_snapshot() => Start::Snapshot,
+            None => Start::None,
+        });
+        let context = function.context(output, arrival, function.spec.limits.deadline);
+        function.run(http, context, flight, modules, started).await
     }
+}
 
+/// What an admitted request runs with.
+struct Admitted {
+    modules: core::Modules,
+    /// An instance that was started for it, and its output.
+    ready: Option<(core::Started, Output)>,
+}
+
+impl Inner {
     async fn run(
         &self,
         http: HttpInvocation,
         context: GuestContext,
         mut flight: Flight,
         modules: core::Modules,
+        started: Option<core::Started>,
     ) -> Result<Response<ResponseBody>, InvokeError> {
         let method = http.request.method().clone();
         let engine = &self.executor.engine;
         let artefact = self.spec.artefact;
-        let started = match (&*modules.own, &self.spec.entry) {
+        let guest = match (&*modules.own, &self.spec.entry) {
             (Opened::Component { .. }, Entry::Component) => {
                 component::start(modules.own, engine, &context, http)
             }
             (Opened::Core(module), Entry::Core { export }) => match module.entry(export) {
-                Some(entry) => core::start(modules, entry, engine, &context, http),
+                Some(entry) => core::start(modules, entry, engine, &context, http, started),
                 None => Err(unusable(artefact, ArtefactError::NoExport(export.clone()))),
             },
             _ => Err(unusable(artefact, ArtefactError::Kind)),
         };
-        let (guest, head) = started.inspect_err(|error| flight.ended(refusal(error)))?;
+        let (guest, head) = guest.inspect_err(|error| flight.ended(refusal(error)))?;
         let running = Running::new(guest, &context, flight);
         let config = context.config.clone();
         drop(context);
@@ -167,32 +209,41 @@ impl Function {
 
     /// Waits for the function's slot, the artefacts, the project's slots and the pool's, in that order.
     async fn admit(
-        &self,
-        deadline: Instant,
+        self: &Arc<Self>,
+        arrival: Instant,
         flight: &mut Flight,
-    ) -> Result<core::Modules, InvokeError> {
+    ) -> Result<Admitted, InvokeError> {
         let metrics = &self.executor.metrics;
+        let deadline = arrival + self.spec.limits.deadline;
         let own = self.gate.enter(1, deadline, metrics).await.map_err(|why| self.refused(why))?;
-        let opened = self.open(self.spec.artefact, deadline).await?;
-        let mut needs = opened.needs();
-        let mut linked = Vec::with_capacity(self.spec.linked.len());
-        for module in &self.spec.linked {
-            let opened = self.open(module.artefact, deadline).await?;
-            needs = needs + opened.needs();
-            linked.push(opened);
-        }
-        let weight = needs.slots();
+        let modules = self.open_all(deadline).await?;
+        let weight = modules.needs().slots();
         let project = match &self.project {
-            Some(ProjectGate(gate)) => {
-                let slots = gate.enter(weight, deadline, metrics).await;
+            Some(project) => {
+                let slots = project.instances.enter(weight, deadline, metrics).await;
                 Some(slots.map_err(|why| self.refused(why))?)
             }
             None => None,
         };
-        let pool = self.executor.pool.enter(weight, deadline, metrics);
-        let pool = pool.await.map_err(|why| self.refused(why))?;
+        let ready = if modules.have_start() { self.take_prepared(arrival) } else { None };
+        let (pool, ready) = match ready {
+            Some(Ready { started, output, pool, .. }) => (pool, Some((started, output))),
+            None => {
+                let pool = self.executor.pool.enter(weight, deadline, metrics);
+                (pool.await.map_err(|why| self.refused(why))?, None)
+            }
+        };
         flight.admitted((own, project, pool));
-        Ok(core::Modules { own: opened, linked: linked.into() })
+        Ok(Admitted { modules, ready })
+    }
+
+    async fn open_all(&self, deadline: Instant) -> Result<core::Modules, InvokeError> {
+        let own = self.open(self.spec.artefact, deadline).await?;
+        let mut linked = Vec::with_capacity(self.spec.linked.len());
+        for module in &self.spec.linked {
+            linked.push(self.open(module.artefact, deadline).await?);
+        }
+        Ok(core::Modules { own, linked: linked.into() })
     }
 
     async fn open(&self, artefact: Digest, deadline: Instant) -> Result<Arc<Opened>, InvokeError> {
@@ -214,6 +265,51 @@ impl Function {
             Refused::Deadline => InvokeError::Deadline { limit: self.spec.limits.deadline },
         }
     }
+
+    fn output(&self, request_id: RequestId) -> Output {
+        let log = self.executor.log.clone();
+        Output::new(&self.executor.config, log, self.spec.clone(), request_id)
+    }
+
+    fn context(&self, output: Output, arrival: Instant, limit: Duration) -> GuestContext {
+        let pace = Pace::new(limit, arrival, Instant::now(), self.turns.clone());
+        GuestContext {
+            config: self.executor.config.clone(),
+            function: self.spec.clone(),
+            output,
+            metrics: self.executor.metrics.clone(),
+            pace: Arc::new(pace),
+        }
+    }
+
+    /// An instance that waits for this request, and an order for the next ones.
+    fn take_prepared(self: &Arc<Self>, now: Instant) -> Option<Ready> {
+        let (ready, order) = self.warm.take(now, self.most_prepared());
+        if order {
+            self.executor.warmer.order(self);
+        }
+        ready
+    }
+
+    /// More than run at once are of no use.
+    pub(crate) fn most_prepared(&self) -> usize {
+        self.spec.limits.concurrency as usize
+    }
+
+    /// Starts an instance ahead, if there is room for one: nobody waits for this, so neither does it.
+    pub(crate) async fn prepare(&self) -> Option<wasmtime::Result<Ready>> {
+        let now = Instant::now();
+        let modules = self.open_all(now + defaults::PREPARE_TIME).await.ok()?;
+        let weight = modules.needs().slots();
+        let share = self.executor.prepared.clone().try_acquire_many_owned(weight).ok()?;
+        let pool = self.executor.pool.try_enter(weight)?;
+        // What it prints belongs to no request yet.
+        let output = self.output(RequestId::from_bytes([0; 16]));
+        let context = self.context(output.clone(), now, defaults::PREPARE_TIME);
+        let started = core::Started::new(&modules, &self.executor.engine, &context).await;
+        let count = Counted::new(self.executor.metrics.clone(), share);
+        Some(started.map(|started| Ready { started, output, pool, since: now, _count: count }))
+    }
 }
 
 fn unusable(digest: Digest, error: ArtefactError) -> InvokeError {
@@ -232,6 +328,6 @@ fn refusal(error: &InvokeError) -> Outcome {
 
 impl fmt::Debug for Function {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Function").field("scope", &self.spec.scope).finish_non_exhaustive()
+        f.debug_struct("Function").field("scope", &self.0.spec.scope).finish_non_exhaustive()
     }
 }

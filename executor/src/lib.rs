@@ -4,14 +4,15 @@
 //! gives an `http::Response`; it knows nothing of listeners, projects' files, Git or peers.
 //!
 //! ```text
-//!  deploy   compile(digest, wasm) ─► kind, imports, entries checked ─► native artefact on disk
-//!                                                                          │ opened at the first call,
+//!  deploy   compile(digest, wasm) ─► kind, imports, entries checked ─► native artefact on disk,
+//!                                    its start-up run once if it may be    │ opened at the first call,
 //!  request  Function::invoke                                               │ closed when idle (LRU)
 //!             │                                                            ▼
 //!             ├─ gate of the function ─► artefact ─► gate of the pool    Opened: imports resolved
 //!             │   (slots, bounded queue: Busy, Deadline)                   │
 //!             ▼                                                            │
-//!           Running ◄── a fresh store and instance from the pool ──────────┘
+//!           Running ◄── a fresh store and instance, from the pool ─────────┘
+//!             │         or started before the request came
 //!             │  polled by the request's own task; epochs and a timer keep its deadline
 //!             ▼
 //!           head, checked ─► Response<ResponseBody>   the body owns the guest and drives it
@@ -42,8 +43,9 @@
 //!    then slots, at once. A guest therefore never outlives its request, and nothing has to be cancelled.
 //! 2. **Nothing leaks from request to request.** Every instance is fresh, those of linked modules too; what is
 //!    shared is immutable.
-//! 3. **No guest without limits**: memory, tables, stack, deadline, slots, output, head. The deadline covers
-//!    waiting, running and the whole body. A guest that computes yields its worker at each epoch.
+//! 3. **No guest without limits**: memory, tables, stack, slots, output, head, and time: until the first byte of its
+//!    answer, waiting included, between one part of it and the next, and computing in all. A guest that computes
+//!    gives its worker up at each epoch, and those that compute on take turns ([`pace`]).
 //! 4. **A part is never passed off as the whole.** A body ends with `None` only if its guest finished it and sent
 //!    what it declared. A guest that fails before anything left gives an error instead of a response.
 //! 5. **Native code is loaded only if this engine compiled it**, from a folder nobody else can write to.
@@ -57,7 +59,7 @@
 //! first: feed it from a channel, or poll both sides together. A response whose body ends in an error must end
 //! its connection.
 //!
-//! Not here yet: wasi:http 0.3, outbound requests, state, channels, timers, snapshots of started guests.
+//! Not here yet: wasi:http 0.3, outbound requests, state, channels, timers.
 
 mod admission;
 mod artefact;
@@ -77,8 +79,11 @@ mod link;
 mod log;
 mod metrics;
 mod native;
+mod pace;
 mod response;
 mod running;
+mod start_up;
+mod warm;
 
 pub use admission::ProjectGate;
 pub use artefact::Artefacts;
@@ -96,3 +101,4 @@ pub use link::{Bounds, Export, Import, Item, Linkage, LinkedModule, Misfit, TooL
 pub use log::{GuestLine, GuestLog, GuestStream};
 pub use metrics::Metrics;
 pub use response::ResponseBody;
+pub use start_up::{StartUp, UnknownStartUp};

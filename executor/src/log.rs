@@ -42,12 +42,12 @@ pub(crate) struct Output(Arc<Shared>);
 struct Shared {
     log: Arc<dyn GuestLog>,
     function: Arc<FunctionSpec>,
-    request_id: RequestId,
     line_limit: usize,
     state: Mutex<State>,
 }
 
 struct State {
+    request_id: RequestId,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
     /// Bytes this request may still log.
@@ -61,14 +61,23 @@ impl Output {
         function: Arc<FunctionSpec>,
         request_id: RequestId,
     ) -> Self {
-        let state = State { stdout: Vec::new(), stderr: Vec::new(), left: config.log_request };
+        let state =
+            State { request_id, stdout: Vec::new(), stderr: Vec::new(), left: config.log_request };
         let line_limit = config.log_line.max(1);
-        Self(Arc::new(Shared { log, function, request_id, line_limit, state: Mutex::new(state) }))
+        Self(Arc::new(Shared { log, function, line_limit, state: Mutex::new(state) }))
+    }
+
+    /// From here on it is the output of this request, with all that one may print.
+    pub(crate) fn begin(&self, config: &Config, request_id: RequestId) {
+        let mut state = self.0.state();
+        self.0.emit_rest(&mut state);
+        (state.request_id, state.left) = (request_id, config.log_request);
     }
 
     /// Says something about the guest. Not counted against its bounds.
     pub(crate) fn host(&self, text: &str) {
-        self.0.emit(GuestStream::Host, text);
+        let request_id = self.0.state().request_id;
+        self.0.emit(request_id, GuestStream::Host, text);
     }
 
     /// Takes what the guest printed; whole lines leave at once.
@@ -90,63 +99,64 @@ impl Shared {
         }
         let kept = &bytes[..bytes.len().min(state.left)];
         state.left -= kept.len();
-        let exhausted = state.left == 0;
+        let (exhausted, id) = (state.left == 0, state.request_id);
         let pending = match stream {
             GuestStream::Stderr => &mut state.stderr,
             GuestStream::Stdout | GuestStream::Host => &mut state.stdout,
         };
         for part in kept.split_inclusive(|byte| *byte == b'\n') {
             pending.extend_from_slice(part);
-            self.emit_full(stream, pending);
+            self.emit_full(id, stream, pending);
         }
         if exhausted {
             self.emit_rest(&mut state);
-            self.emit(GuestStream::Host, "… truncated: this request printed all it may");
+            self.emit(id, GuestStream::Host, "… truncated: this request printed all it may");
         }
     }
 
     /// Emits `pending` if its line is complete, and pieces of it while it is too long.
-    fn emit_full(&self, stream: GuestStream, pending: &mut Vec<u8>) {
+    fn emit_full(&self, id: RequestId, stream: GuestStream, pending: &mut Vec<u8>) {
         if pending.last() == Some(&b'\n') {
             pending.pop();
             if pending.last() == Some(&b'\r') {
                 pending.pop();
             }
             while pending.len() > self.line_limit {
-                self.emit_piece(stream, pending);
+                self.emit_piece(id, stream, pending);
             }
-            self.emit(stream, &String::from_utf8_lossy(pending));
+            self.emit(id, stream, &String::from_utf8_lossy(pending));
             pending.clear();
         }
         while pending.len() >= self.line_limit {
-            self.emit_piece(stream, pending);
+            self.emit_piece(id, stream, pending);
         }
     }
 
     /// Cuts one piece off, between characters if the guest prints UTF-8.
-    fn emit_piece(&self, stream: GuestStream, pending: &mut Vec<u8>) {
+    fn emit_piece(&self, id: RequestId, stream: GuestStream, pending: &mut Vec<u8>) {
         let limit = self.line_limit.min(pending.len());
         let inside = |at: usize| pending.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
         let cut = (limit.saturating_sub(3).max(1)..=limit).rev().find(|at| !inside(*at));
         let rest = pending.split_off(cut.unwrap_or(limit));
-        self.emit(stream, &String::from_utf8_lossy(pending));
+        self.emit(id, stream, &String::from_utf8_lossy(pending));
         *pending = rest;
     }
 
     fn emit_rest(&self, state: &mut State) {
+        let id = state.request_id;
         for (stream, pending) in
             [(GuestStream::Stdout, &mut state.stdout), (GuestStream::Stderr, &mut state.stderr)]
         {
             if !pending.is_empty() {
-                self.emit(stream, &String::from_utf8_lossy(pending));
+                self.emit(id, stream, &String::from_utf8_lossy(pending));
                 pending.clear();
             }
         }
     }
 
-    fn emit(&self, stream: GuestStream, text: &str) {
+    fn emit(&self, request_id: RequestId, stream: GuestStream, text: &str) {
         let scope = &self.function.scope;
-        self.log.line(GuestLine { scope, request_id: self.request_id, stream, text });
+        self.log.line(GuestLine { scope, request_id, stream, text });
     }
 
     /// A log that panicked leaves whole lines behind, so the state stays usable.
@@ -160,7 +170,8 @@ impl Drop for Shared {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         let (stdout, stderr) =
             (std::mem::take(&mut state.stdout), std::mem::take(&mut state.stderr));
-        self.emit_rest(&mut State { stdout, stderr, left: 0 });
+        let mut state = State { request_id: state.request_id, stdout, stderr, left: 0 };
+        self.emit_rest(&mut state);
     }
 }
 

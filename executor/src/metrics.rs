@@ -10,6 +10,26 @@ use prometheus_client::{
 
 use crate::error::TrapReason;
 
+/// How an instance came to be ready for its event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// It has nothing to run before its event.
+    None,
+    /// It began from a snapshot of its start-up.
+    Snapshot,
+    /// Its start-up ran within the request.
+    Cold,
+    /// Its start-up ran before the request came.
+    Warm,
+}
+
+const STARTS: [(Start, &str); 4] = [
+    (Start::None, "none"),
+    (Start::Snapshot, "snapshot"),
+    (Start::Cold, "cold"),
+    (Start::Warm, "warm"),
+];
+
 /// How an invocation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -45,6 +65,11 @@ struct ResultLabel {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StartLabel {
+    start: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ReasonLabel {
     reason: &'static str,
 }
@@ -54,11 +79,13 @@ struct ReasonLabel {
 pub struct Metrics {
     /// One counter per outcome, resolved here so that a request never looks up a label.
     invocations: [Counter; OUTCOMES.len()],
+    starts: [Counter; STARTS.len()],
     traps: Family<ReasonLabel, Counter>,
     compiles: Family<ResultLabel, Counter>,
     compile_duration: Histogram,
     pub(crate) in_flight: Gauge,
     pub(crate) queued: Gauge,
+    pub(crate) prepared: Gauge,
     pub(crate) open_artefacts: Gauge,
     pub(crate) memory_refusals: Counter,
 }
@@ -67,15 +94,19 @@ impl Metrics {
     pub fn new(registry: &mut Registry) -> Self {
         let invocations = Family::<ResultLabel, Counter>::default();
         registry.register("invocations", "Invocations by result", invocations.clone());
+        let starts = Family::<StartLabel, Counter>::default();
+        registry.register("starts", "Instances by how they were started", starts.clone());
         let metrics = Self {
             invocations: OUTCOMES
                 .map(|(_, result)| invocations.get_or_create_owned(&ResultLabel { result })),
+            starts: STARTS.map(|(_, start)| starts.get_or_create_owned(&StartLabel { start })),
             traps: Family::default(),
             compiles: Family::default(),
             // 10 ms for a hello, tens of seconds for an interpreter on a slow machine.
             compile_duration: Histogram::new([0.01, 0.05, 0.25, 1.0, 5.0, 25.0, 125.0]),
             in_flight: Gauge::default(),
             queued: Gauge::default(),
+            prepared: Gauge::default(),
             open_artefacts: Gauge::default(),
             memory_refusals: Counter::default(),
         };
@@ -89,6 +120,11 @@ impl Metrics {
         );
         registry.register("in_flight", "Guests running now", metrics.in_flight.clone());
         registry.register("queued", "Requests waiting for a guest", metrics.queued.clone());
+        registry.register(
+            "prepared",
+            "Instances started ahead, waiting for a request",
+            metrics.prepared.clone(),
+        );
         registry.register("open_artefacts", "Artefacts held open", metrics.open_artefacts.clone());
         registry.register(
             "memory_refusals",
@@ -101,6 +137,11 @@ impl Metrics {
     pub(crate) fn invocation(&self, outcome: Outcome) {
         let index = OUTCOMES.iter().position(|(known, _)| *known == outcome);
         self.invocations[index.expect("every outcome is listed")].inc();
+    }
+
+    pub(crate) fn start(&self, start: Start) {
+        let index = STARTS.iter().position(|(known, _)| *known == start);
+        self.starts[index.expect("every start is listed")].inc();
     }
 
     pub(crate) fn trap(&self, reason: TrapReason) {

@@ -16,9 +16,15 @@ use std::{
 use headgate_types::{Digest, Timestamp};
 use wasmtime::{Engine, Module, Precompiled, component::Component};
 
+use crate::start_up::StartUp;
+
 /// Bits of a mode that let others than the owner in.
 const OTHERS: u32 = 0o077;
 const OTHERS_WRITE: u32 = 0o022;
+
+const NATIVE: &str = "cwasm";
+/// One line on what is done about an artefact's start-up.
+const NOTE: &str = "start";
 
 /// The folder of native artefacts of one engine.
 #[derive(Debug)]
@@ -108,14 +114,28 @@ impl Natives {
         fs::File::open(&self.folder)?.sync_all()
     }
 
+    /// Keeps beside an artefact what is done about its start-up. Not synced: what is lost is found out again.
+    pub(crate) fn note(&self, digest: Digest, start_up: &StartUp) -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
+        write!(file, "{start_up}")?;
+        file.persist(self.note_path(digest))?;
+        Ok(())
+    }
+
+    /// What was noted of an artefact.
+    pub(crate) fn start_up(&self, digest: Digest) -> Option<StartUp> {
+        fs::read_to_string(self.note_path(digest)).ok()?.parse().ok()
+    }
+
     /// Removes every artefact that is neither kept nor was written at `older_than` or later. Those of other
     /// versions and settings go too: nothing will ever load them again.
     pub(crate) fn retain(&self, keep: &HashSet<Digest>, older_than: Timestamp) -> io::Result<()> {
-        let kept: HashSet<PathBuf> = keep.iter().map(|digest| self.path(*digest)).collect();
+        let both = |digest: &Digest| [self.path(*digest), self.note_path(*digest)];
+        let kept: HashSet<PathBuf> = keep.iter().flat_map(both).collect();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
             let path = entry.path();
-            let native = path.extension().is_some_and(|extension| extension == "cwasm");
+            let native = path.extension().is_some_and(|known| known == NATIVE || known == NOTE);
             if native
                 && !kept.contains(&path)
                 && entry.metadata()?.modified()? < older_than.to_system_time()
@@ -128,14 +148,21 @@ impl Natives {
 
     /// Forgets an artefact. Instances that still run keep their mapping.
     pub(crate) fn remove(&self, digest: Digest) -> io::Result<()> {
-        match fs::remove_file(self.path(digest)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            done => done,
+        for path in [self.path(digest), self.note_path(digest)] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
         }
+        Ok(())
     }
 
     pub(crate) fn path(&self, digest: Digest) -> PathBuf {
-        self.folder.join(format!("{digest}-{:016x}.cwasm", self.compatibility))
+        self.folder.join(format!("{digest}-{:016x}.{NATIVE}", self.compatibility))
+    }
+
+    fn note_path(&self, digest: Digest) -> PathBuf {
+        self.path(digest).with_extension(NOTE)
     }
 
     #[expect(unsafe_code, reason = "the one place that loads native code")]

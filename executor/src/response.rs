@@ -48,11 +48,12 @@ pub(crate) async fn respond(
     match step.await {
         Step::Head(head) => {
             let (parts, source) = accept(head, config, &mut running)?;
+            running.pace().heard();
             let declared = declared_length(&parts, &method);
             let body = ResponseBody::running(running, source, declared);
             Ok(Response::from_parts(parts, body))
         }
-        Step::Ended(Err(failure)) => Err(failure.into_invoke(running.limit())),
+        Step::Ended(Err(failure)) => Err(failure.into_invoke(running.pace().limit())),
         Step::Ended(Ok(Ended::Whole(head))) => {
             let (parts, source) = accept(head, config, &mut running)?;
             finish(parts, source, Ended::Streamed, &method, &mut running)

@@ -8,20 +8,20 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::{Duration, Instant},
 };
 
 use tokio::time::Sleep;
-use wasmtime::{Store, UpdateDeadline};
+use wasmtime::Store;
 
 use crate::{
     admission::Flight,
     component,
     config::Config,
-    error::{DeadlineReached, Failure},
+    error::{Failure, TimeUp},
     function::FunctionSpec,
     log::Output,
     metrics::{Metrics, Outcome},
+    pace::Pace,
     response::Head,
 };
 
@@ -31,7 +31,7 @@ pub(crate) struct GuestContext {
     pub(crate) function: Arc<FunctionSpec>,
     pub(crate) output: Output,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) deadline: Instant,
+    pub(crate) pace: Arc<Pace>,
 }
 
 pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = Result<Ended, Failure>> + Send>>;
@@ -53,8 +53,7 @@ pub(crate) struct Running {
     guest: GuestFuture,
     /// Made when the guest first waits: most never do.
     timer: Option<Pin<Box<Sleep>>>,
-    deadline: Instant,
-    limit: Duration,
+    pace: Arc<Pace>,
     output: Output,
     flight: Flight,
 }
@@ -64,8 +63,7 @@ impl Running {
         Self {
             guest,
             timer: None,
-            deadline: context.deadline,
-            limit: context.function.limits.deadline,
+            pace: context.pace.clone(),
             output: context.output.clone(),
             flight,
         }
@@ -73,20 +71,17 @@ impl Running {
 
     /// Drives the guest. Not to be polled again once it is ready.
     ///
-    /// A guest that computes looks at its deadline itself, each epoch; one that waits is watched by a timer.
+    /// A guest that computes looks at its time itself, each epoch; one that waits is watched by a timer.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended, Failure>> {
+        if self.timer.is_some() {
+            self.pace.resume();
+        }
         let result = match self.guest.as_mut().poll(cx) {
             Poll::Ready(result) => result,
-            Poll::Pending => {
-                let deadline = self.deadline;
-                let timer = self
-                    .timer
-                    .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));
-                match timer.as_mut().poll(cx) {
-                    Poll::Ready(()) => Err(Failure::Deadline),
-                    Poll::Pending => return Poll::Pending,
-                }
-            }
+            Poll::Pending => match self.poll_timer(cx) {
+                Poll::Ready(time) => Err(Failure::Time(time)),
+                Poll::Pending => return Poll::Pending,
+            },
         };
         match &result {
             Ok(_) => self.flight.ended(Outcome::Ok),
@@ -95,8 +90,22 @@ impl Running {
         Poll::Ready(result)
     }
 
-    pub(crate) fn limit(&self) -> Duration {
-        self.limit
+    /// The guest waits: ready if it may not any longer.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<TimeUp> {
+        if let Err(time) = self.pace.pause() {
+            return Poll::Ready(time);
+        }
+        let deadline = self.pace.deadline().into();
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        // What was heard of the guest since has moved its deadline.
+        if timer.deadline() != deadline {
+            timer.as_mut().reset(deadline);
+        }
+        timer.as_mut().poll(cx).map(|()| TimeUp::Silent)
+    }
+
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     pub(crate) fn flight(&mut self) -> &mut Flight {
@@ -107,9 +116,13 @@ impl Running {
     #[cold]
     fn report(&mut self, failure: &Failure) {
         match failure {
-            Failure::Deadline => {
+            Failure::Time(time) => {
                 self.flight.ended(Outcome::Deadline);
-                self.output.host(&format!("ended: not done after {:?}", self.limit));
+                let limit = self.pace.limit();
+                self.output.host(&match time {
+                    TimeUp::Silent => format!("ended: nothing was heard of it for {limit:?}"),
+                    TimeUp::Computing => format!("ended: it computed for more than {limit:?}"),
+                });
             }
             Failure::Trap(trapped) => {
                 self.flight.ended(Outcome::Trap);
@@ -123,22 +136,8 @@ impl Running {
     }
 }
 
-/// Makes a guest that computes look up at each epoch: it ends at its deadline, and yields before that.
-///
-/// It yields by tokio's own `yield_now`, after which a worker asks for new events. Were the guest merely woken
-/// again, a worker with nothing else to do would poll it sixty times before it looked at its sockets.
-pub(crate) fn watch<T: 'static>(store: &mut Store<T>, deadline: fn(&T) -> Instant) {
-    store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(move |store| {
-        if Instant::now() >= deadline(store.data()) {
-            return Err(DeadlineReached.into());
-        }
-        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
-    });
-}
-
 impl fmt::Debug for Running {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Running").field("deadline", &self.deadline).finish_non_exhaustive()
+        f.debug_struct("Running").field("pace", &self.pace).finish_non_exhaustive()
     }
 }

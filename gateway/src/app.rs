@@ -369,6 +369,7 @@ pub(crate) fn function_limits(config: &NodeConfig) -> FunctionLimits {
 pub(crate) fn executor_config(config: &NodeConfig) -> headgate_executor::Config {
     let mut executor = headgate_executor::Config::new(config.state.join("native"));
     executor.instances = config.executor.instances;
+    executor.workers = config.workers.get();
     executor
 }
 

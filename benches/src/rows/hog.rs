@@ -19,7 +19,7 @@ use crate::{
 /// The neighbour's clients: few, so that their latency is the server's and not a queue of their own making.
 const NEIGHBOURS: Wire = Wire::H1 { connections: 2 };
 /// Loops that run at once.
-const HOGS: [u32; 2] = [1, 8];
+const HOGS: [u32; 3] = [1, 8, 64];
 /// Each loop ends at this deadline, and its client begins the next.
 const DEADLINE: &str = "1s";
 /// Seconds, longer than any turn: the loops' client is ended when the neighbour is done.

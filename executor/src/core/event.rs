@@ -8,6 +8,7 @@ mod values;
 
 use std::borrow::Cow;
 
+use headgate_types::RequestId;
 use http::{header, request};
 use tokio::sync::oneshot;
 use wasmtime::{Caller, Linker};
@@ -18,7 +19,9 @@ use super::{
     memory::{GuestMemory, enter},
     reply::Reply,
 };
-use crate::{config::Config, invocation::HttpInvocation, response::Head, running::Ended};
+use crate::{
+    body::RequestBody, config::Config, invocation::HttpInvocation, response::Head, running::Ended,
+};
 
 /// What `getEventType` says of a request.
 const KIND_HTTP: u32 = 1;
@@ -40,6 +43,17 @@ impl Event {
             body: transfer::Reader::new(body),
             reply: Reply::new(config, head),
         }
+    }
+
+    /// The event of an instance that has none yet.
+    pub(super) fn nothing(config: &Config, head: oneshot::Sender<Head>) -> Self {
+        let nothing = HttpInvocation {
+            request: http::Request::new(RequestBody::empty()),
+            secure: false,
+            request_id: RequestId::from_bytes([0; 16]),
+            params: Vec::new(),
+        };
+        Self::new(nothing, config, head)
     }
 
     /// The answer, when the guest returned.

@@ -8,7 +8,7 @@ use wasmtime::{
 };
 
 use super::State;
-use crate::{artefact, error::DeadlineReached, link};
+use crate::{artefact, error::TimeUp, link, start_up::StartUp};
 
 /// An opened core module with its exports looked up.
 pub(crate) struct CoreModule {
@@ -16,6 +16,8 @@ pub(crate) struct CoreModule {
     memory: Option<ModuleExport>,
     /// `_initialize`, else `_start`; the latter may fail.
     start: Option<Start>,
+    /// Its start-up was run when it was deployed.
+    snapshot: bool,
     entries: Box<[(Box<str>, EntryPoint)]>,
     needs: artefact::Needs,
 }
@@ -55,8 +57,21 @@ pub(crate) fn takes_event(ty: &FuncType) -> bool {
     takes && matches!((results.next(), results.next()), (None | Some(ValType::I32), None))
 }
 
+/// What is run before anything else: `_initialize` of a reactor, else `_start` of a command.
+pub(crate) fn start_export(module: &Module) -> Option<&'static str> {
+    [INITIALIZE, COMMAND].into_iter().find(|name| module.get_export_index(name).is_some())
+}
+
+pub(crate) const INITIALIZE: &str = "_initialize";
+pub(crate) const COMMAND: &str = "_start";
+
 impl CoreModule {
-    pub(crate) fn new(linker: &Arc<Linker<State>>, module: &Module) -> wasmtime::Result<Self> {
+    /// `start_up` is what became of the module's start-up when it was deployed.
+    pub(crate) fn new(
+        linker: &Arc<Linker<State>>,
+        module: &Module,
+        start_up: &StartUp,
+    ) -> wasmtime::Result<Self> {
         let mut entries = Vec::new();
         for export in module.exports() {
             let ExternType::Func(ty) = export.ty() else { continue };
@@ -68,14 +83,16 @@ impl CoreModule {
                 entries.push((export.name().into(), EntryPoint { export: index, returns }));
             }
         }
-        let start = |name, may_fail| {
+        let snapshot = *start_up == StartUp::Snapshot;
+        let start = start_export(module).filter(|_| !snapshot).and_then(|name| {
             let export = module.get_export_index(name)?;
-            Some(Start { export, may_fail })
-        };
+            Some(Start { export, may_fail: name == COMMAND })
+        });
         Ok(Self {
             imports: Imports::of(linker, module)?,
             memory: module.get_export_index("memory"),
-            start: start("_initialize", false).or_else(|| start("_start", true)),
+            start,
+            snapshot,
             entries: entries.into(),
             needs: module.resources_required().into(),
         })
@@ -84,6 +101,14 @@ impl CoreModule {
     pub(crate) fn entry(&self, name: &str) -> Option<EntryPoint> {
         let (_, entry) = self.entries.iter().find(|(known, _)| **known == *name)?;
         Some(*entry)
+    }
+
+    pub(super) fn has_start(&self) -> bool {
+        self.start.is_some()
+    }
+
+    pub(super) fn is_snapshot(&self) -> bool {
+        self.snapshot
     }
 
     pub(crate) fn needs(&self) -> artefact::Needs {
@@ -117,7 +142,7 @@ impl CoreModule {
         let Some(start) = &self.start else { return Ok(()) };
         let init = function(store, instance, &start.export)?.typed::<(), ()>(&*store)?;
         match init.call_async(store, ()).await {
-            Err(error) if !start.may_fail || error.is::<DeadlineReached>() => Err(error),
+            Err(error) if !start.may_fail || error.is::<TimeUp>() => Err(error),
             _ => Ok(()),
         }
     }

@@ -135,7 +135,10 @@ impl Body for ResponseBody {
                 State::Running { running, source } => {
                     match next(running, source, &this.declared, cx) {
                         Poll::Pending => return Poll::Pending,
-                        Poll::Ready(Next::Frame(frame)) => Some(frame),
+                        Poll::Ready(Next::Frame(frame)) => {
+                            running.pace().heard();
+                            Some(frame)
+                        }
                         Poll::Ready(Next::Rest(rest)) => {
                             this.state = State::Rest(rest);
                             continue;
@@ -222,7 +225,7 @@ fn next(
         // The client has everything; the log and the counters know of the failure.
         Poll::Ready(Err(_)) if complete => Poll::Ready(Next::Rest(Rest::default())),
         Poll::Ready(Err(failure)) => {
-            let error = failure.into_body(running.limit());
+            let error = failure.into_body(running.pace().limit());
             Poll::Ready(Next::Rest(Rest::drain(source, Ended::Streamed, Err(error))))
         }
     }

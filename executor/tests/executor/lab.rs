@@ -107,7 +107,8 @@ impl Lab {
     /// The native artefacts on disk.
     pub(crate) fn natives(&self) -> Vec<PathBuf> {
         let folder = std::fs::read_dir(self.folder.path().join("native")).unwrap();
-        folder.map(|entry| entry.unwrap().path()).collect()
+        let paths = folder.map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.extension().is_some_and(|known| known == "cwasm")).collect()
     }
 }
 

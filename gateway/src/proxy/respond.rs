@@ -222,7 +222,7 @@ pub(super) async fn guest_failed(
             let text = format!("The function cannot be asked this: {reason}.");
             say(session, ctx, StatusCode::BAD_REQUEST, &text, &[]).await
         }
-        InvokeError::Deadline { .. } => {
+        InvokeError::Deadline { .. } | InvokeError::Computing { .. } => {
             let text = "The function took too long to answer.";
             say(session, ctx, StatusCode::GATEWAY_TIMEOUT, text, &[]).await
         }
