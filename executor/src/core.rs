@@ -236,7 +236,7 @@ fn core_module(opened: &Opened) -> wasmtime::Result<&CoreModule> {
 
 impl Modules {
     /// Whether the function's own begins with the memory its start-up left.
-    pub(crate) fn from_snapshot(&self) -> bool {
+    pub(crate) fn is_snapshot(&self) -> bool {
         core_module(&self.own).is_ok_and(CoreModule::is_snapshot)
     }
 

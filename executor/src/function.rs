@@ -163,7 +163,7 @@ impl Function {
         metrics.start(match &started {
             Some(_) => Start::Warm,
             None if modules.have_start() => Start::Cold,
-            None if modules.from_snapshot() => Start::Snapshot,
+            None if modules.is_snapshot() => Start::Snapshot,
             None => Start::None,
         });
         let context = function.context(output, arrival, function.spec.limits.deadline);
