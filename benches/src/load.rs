@@ -65,6 +65,30 @@ impl Target {
         }
     }
 
+    /// Asks `requests` times at once, in cleartext HTTP/2; gives the time until the last answer.
+    ///
+    /// # Errors
+    /// If a single answer is not 2xx, or one is missing.
+    pub fn burst(
+        &self,
+        bench: &Bench,
+        requests: u32,
+        connections: u32,
+    ) -> anyhow::Result<Duration> {
+        let streams = requests.div_ceil(connections);
+        let mut command = bench.command(On::Client, "h2load");
+        command.arg(format!("--connect-to={}", self.address));
+        command.args(["-t1", "-c", &connections.to_string(), "-m", &streams.to_string()]);
+        command.args(["-n", &requests.to_string()]);
+        command.arg(format!("http://{}{}", self.host, self.path));
+        let text = text_of("h2load", command.output())?;
+        let answered = read_h2load(&text)?.requests;
+        ensure!(answered == u64::from(requests), "{answered} of {requests} were answered");
+        let took = text.lines().find_map(|line| line.strip_prefix("finished in "));
+        let took = took.and_then(|rest| read_duration(rest.split(',').next()?));
+        took.with_context(|| format!("h2load told no time: {text}"))
+    }
+
     /// wrk as it is run for HTTP/1.1 load; one that runs aside can be started from here.
     pub fn wrk(&self, bench: &Bench, connections: u32, seconds: u64) -> Command {
         let mut command = bench.command(On::Client, "wrk");
@@ -171,5 +195,6 @@ mod tests {
     fn h2load_is_understood() {
         let codes = "\nstatus codes: 48730 2xx, 0 3xx, 0 4xx, 0 5xx\ntraffic: 1MB\n";
         assert_eq!(read_h2load(codes).unwrap().requests, 48730);
+        assert_eq!(read_duration("45.12ms"), Some(Duration::from_micros(45_120)));
     }
 }

@@ -1,5 +1,6 @@
 //! The rows: each answers one question and yields some lines of the table.
 
+pub mod burst;
 pub mod deploy;
 pub mod distinct;
 pub mod function;
@@ -19,7 +20,7 @@ pub struct Row {
     pub run: fn(&Bench) -> anyhow::Result<Vec<Line>>,
 }
 
-pub const ROWS: [Row; 10] = [
+pub const ROWS: [Row; 11] = [
     Row {
         name: "reply-h1",
         question: "What does an in-process reply cost beside bare servers, HTTP/1.1 keep-alive?",
@@ -44,6 +45,11 @@ pub const ROWS: [Row; 10] = [
         name: "distinct",
         question: "What do the first request to a function and its idling afterwards cost?",
         run: distinct::run,
+    },
+    Row {
+        name: "burst",
+        question: "How long do a thousand requests take that hit a cold function at once?",
+        run: burst::run,
     },
     Row {
         name: "route-lookup",

@@ -51,8 +51,9 @@ pub const MEMORY: ByteSize = ByteSize::from_mib(64);
 pub const DEADLINE: Duration = Duration::from_secs(30);
 /// Half of the pool, so that one busy function never takes all of it.
 pub const CONCURRENCY: u32 = 100;
-/// As many may wait as may run: a burst waits for one more turn, not for many.
-pub const QUEUE: u32 = 100;
+/// A burst of a thousand on a function that nobody called before is served: it waits for ten turns, some hundred
+/// milliseconds for most guests, and each waiting request holds a few KiB. The deadline bounds the wait.
+pub const QUEUE: u32 = 1_000;
 /// What a refused client is told. Queues drain in well under a second or not at all.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 

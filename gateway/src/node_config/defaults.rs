@@ -83,7 +83,7 @@ pub(super) const EXECUTOR: ExecutorConfig = ExecutorConfig {
     // Half of the slots: one busy function leaves room for its neighbours.
     concurrency: 100,
     // As many again may wait; longer, and clients are better off being told to come back.
-    queue: 100,
+    queue: 1_000,
 };
 
 pub(super) const LIMITS: Limits = Limits {

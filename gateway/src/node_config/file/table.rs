@@ -109,7 +109,7 @@ const EXECUTOR: &[Field] = &[
         "The longest time of one request; `5m` if not given.",
     ),
     field("concurrency", COUNT, "Instances of one function at one time; 100 if not given."),
-    field("queue", COUNT, "Requests that may wait for one function; 100 if not given."),
+    field("queue", COUNT, "Requests that may wait for one function; 1000 if not given."),
 ];
 
 const LIMITS: &[Field] = &[
