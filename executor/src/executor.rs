@@ -21,6 +21,7 @@ use crate::{
     log::{GuestLog, Output},
     metrics::Metrics,
     native::{LoadError, Native, Natives},
+    outbound::{NoWayOut, Outbound, Outside},
     running::GuestContext,
 };
 
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     pub(crate) engine: Engine,
     pub(crate) log: Arc<dyn GuestLog>,
+    pub(crate) outbound: Arc<dyn Outbound>,
     pub(crate) metrics: Arc<Metrics>,
     /// Sized to the engine's pool, whose exhaustion would be an error and not a wait.
     pub(crate) pool: Gate,
@@ -54,6 +56,7 @@ impl Executor {
         config: Config,
         artefacts: Arc<dyn Artefacts>,
         log: Arc<dyn GuestLog>,
+        outbound: Arc<dyn Outbound>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, OpenError> {
         let failed = |error: wasmtime::Error| OpenError::Engine(error.into());
@@ -79,6 +82,7 @@ impl Executor {
             config,
             engine,
             log,
+            outbound,
             metrics,
             artefacts,
             natives,
@@ -158,6 +162,7 @@ fn nobody(config: &Arc<Config>, log: Arc<dyn GuestLog>) -> GuestContext {
         function,
         output,
         metrics: Arc::new(Metrics::new(&mut Registry::default())),
+        outside: Arc::new(Outside::new(Arc::new(NoWayOut), 0)),
         deadline: Instant::now(),
     }
 }

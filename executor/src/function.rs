@@ -19,6 +19,7 @@ use crate::{
     link::LinkedModule,
     log::Output,
     metrics::Outcome,
+    outbound::Outside,
     response::{ResponseBody, respond},
     running::{GuestContext, Running},
 };
@@ -83,6 +84,7 @@ pub struct Function {
     executor: Arc<Shared>,
     spec: Arc<FunctionSpec>,
     gate: Arc<Gate>,
+    outside: Arc<Outside>,
     project: Option<ProjectGate>,
 }
 
@@ -93,7 +95,9 @@ impl Function {
         project: Option<ProjectGate>,
     ) -> Self {
         let gate = Arc::new(Gate::new(spec.limits.concurrency, spec.limits.queue));
-        Self { executor, spec: Arc::new(spec), gate, project }
+        let at_once = executor.config.function_calls_at_once;
+        let outside = Arc::new(Outside::new(executor.outbound.clone(), at_once));
+        Self { executor, spec: Arc::new(spec), gate, outside, project }
     }
 
     pub fn scope(&self) -> &Scope {
@@ -133,6 +137,7 @@ impl Function {
                 http.request_id,
             ),
             metrics: self.executor.metrics.clone(),
+            outside: self.outside.clone(),
             deadline,
         };
         self.run(http, context, flight, modules).await

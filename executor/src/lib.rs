@@ -18,10 +18,13 @@
 //! ```
 //!
 //! There are two kinds of guests, told apart by their bytes. A **component** exports
-//! `wasi:http/incoming-handler@0.2` and gets all of `wasi:cli/imports` and `wasi:http`; files, sockets and, for
-//! now, outbound requests are denied when used. A **core module** speaks Taubyte's ABI (`taubyte/sdk`, `env`,
-//! WASI preview 1): the areas `event`, `http/event`, `self` and `crypto/rand` are served, every other function
+//! `wasi:http/incoming-handler@0.2` and gets all of `wasi:cli/imports`, `wasi:http` and `wasi:config/store`; files
+//! and sockets are denied when used. A **core module** speaks Taubyte's ABI (`taubyte/sdk`, `env`, WASI preview 1):
+//! the areas `event`, `http/event`, `http/client`, `dns`, `self` and `crypto/rand` are served, every other function
 //! links and answers with an error number, and [`Compiled::unserved`] names those a guest imports.
+//!
+//! Both call out by [`Outbound`], which the caller implements: where to is its policy, how much is bounded here, for
+//! one request and for all instances of a function.
 //!
 //! A core module may also import from others of its project, `libraries/x` or `functions/x`. Its
 //! [`FunctionSpec::linked`] lists them, and its instance is all of them, each instantiated once, in one store:
@@ -38,11 +41,11 @@
 //!
 //! # Invariants
 //!
-//! 1. **A guest has no task.** Whoever polls the invocation or its body runs it; dropping either frees instance,
+//! 1. **A guest has no task.** (A call of a component has one, which is aborted with its guest.) Whoever polls the invocation or its body runs it; dropping either frees instance,
 //!    then slots, at once. A guest therefore never outlives its request, and nothing has to be cancelled.
 //! 2. **Nothing leaks from request to request.** Every instance is fresh, those of linked modules too; what is
 //!    shared is immutable.
-//! 3. **No guest without limits**: memory, tables, stack, deadline, slots, output, head. The deadline covers
+//! 3. **No guest without limits**: memory, tables, stack, deadline, slots, output, head, calls. The deadline covers
 //!    waiting, running and the whole body. A guest that computes yields its worker at each epoch.
 //! 4. **A part is never passed off as the whole.** A body ends with `None` only if its guest finished it and sent
 //!    what it declared. A guest that fails before anything left gives an error instead of a response.
@@ -57,7 +60,7 @@
 //! first: feed it from a channel, or poll both sides together. A response whose body ends in an error must end
 //! its connection.
 //!
-//! Not here yet: wasi:http 0.3, outbound requests, state, channels, timers, snapshots of started guests.
+//! Not here yet: wasi:http 0.3, state, channels, timers, snapshots of started guests.
 
 mod admission;
 mod artefact;
@@ -77,6 +80,7 @@ mod link;
 mod log;
 mod metrics;
 mod native;
+mod outbound;
 mod response;
 mod running;
 
@@ -95,4 +99,8 @@ pub use invocation::{HttpInvocation, Invocation};
 pub use link::{Bounds, Export, Import, Item, Linkage, LinkedModule, Misfit, TooLarge};
 pub use log::{GuestLine, GuestLog, GuestStream};
 pub use metrics::Metrics;
+pub use outbound::{
+    CallTimeouts, Found, Lookup, LookupFailed, LookupKind, NameServer, NoWayOut, Outbound,
+    OutboundBody, OutboundError,
+};
 pub use response::ResponseBody;

@@ -22,6 +22,7 @@ use crate::{
     function::FunctionSpec,
     log::Output,
     metrics::{Metrics, Outcome},
+    outbound::Outside,
     response::Head,
 };
 
@@ -31,6 +32,7 @@ pub(crate) struct GuestContext {
     pub(crate) function: Arc<FunctionSpec>,
     pub(crate) output: Output,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) outside: Arc<Outside>,
     pub(crate) deadline: Instant,
 }
 

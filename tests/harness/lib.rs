@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Project | GitRepo ──► TestNode (the binary, in folders of its own) ◄── Client | Raw | the command line
+//!                           └──► Upstream, which its functions call
 //! ```
 //!
 //! Every helper panics when what it was asked for does not happen: that is a failed test, and the panic
@@ -21,6 +22,7 @@ mod node;
 mod process;
 mod project;
 mod raw;
+mod upstream;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -33,6 +35,7 @@ pub use self::{
     node::TestNode,
     project::{Project, fixture, guest},
     raw::Raw,
+    upstream::Upstream,
 };
 
 /// How long a test waits for what must happen.

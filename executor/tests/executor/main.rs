@@ -4,6 +4,8 @@
 mod abi;
 mod admission;
 mod artefacts;
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+mod calls;
 mod components;
 mod core_guests;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
@@ -12,3 +14,5 @@ mod limits;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod linked;
 mod logs;
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+mod upstream;

@@ -17,12 +17,16 @@ use headgate_types::{Branch, ProjectName};
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use self::repository::{CredentialsFile, Named, RepositoryFile};
+use self::{
+    outbound::OutboundFile,
+    repository::{CredentialsFile, Named, RepositoryFile},
+};
 use super::{
     AdminConfig, Authority, ConfigError, DevAids, ExecutorConfig, FollowedProject, Limits, Listen,
     LogConfig, NodeConfig, Source, StoreConfig, TlsConfig, defaults, dev::SOCKET, problem::Problem,
 };
 
+mod outbound;
 mod repository;
 mod scalar;
 mod yaml;
@@ -75,6 +79,7 @@ pub(super) struct NodeFile {
     limits: LimitsFile,
     drain: Option<Text>,
     log: LogFile,
+    outbound: OutboundFile,
     store: StoreFile,
 }
 
@@ -163,6 +168,7 @@ impl Reader<'_> {
             limits: self.limits(file.limits),
             drain: self.drain(file.drain),
             log: self.log(file.log),
+            outbound: self.outbound(file.outbound),
             store: self.store(file.store),
             aids: DevAids::NONE,
             state,
