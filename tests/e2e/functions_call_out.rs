@@ -1,13 +1,15 @@
 //! Functions call servers outside: those the node's owner allows, streamed, bounded, and with an end; whoever is
 //! refused reads why in the function's log.
 
-use headgate_tests::{Project, Protocol, TestNode, Upstream, eventually, guest, headgate};
+use headgate_tests::{
+    NameServer, Project, Protocol, TestNode, Upstream, eventually, guest, headgate,
+};
 use http::StatusCode;
 use serde_json::{Value, json};
 
 const HOST: &str = "calls.example.com";
 
-/// Components at /get and /proxy, core functions at /fetch and /lookup.
+/// Components at /get, /flood and /proxy, core functions at /fetch, /relay and /lookup.
 fn project() -> Project {
     let project = Project::empty();
     project.write("config.yaml", "id: config-calls\nname: calls\n");
@@ -17,6 +19,7 @@ fn project() -> Project {
         ("flood", "GET", "caller", ""),
         ("proxy", "POST", "caller", ""),
         ("fetch", "GET", "fetch", "  call: fetch\n"),
+        ("relay", "POST", "relay", "  call: relay\n"),
         ("lookup", "GET", "fetch", "  call: lookup\n"),
     ] {
         let yaml = format!(
@@ -78,6 +81,33 @@ async fn functions_call_what_the_node_allows() {
     assert_eq!(get(&node, &path).await, (StatusCode::BAD_GATEWAY, "doHttpRequest 13\n".to_owned()));
     assert_eq!(other.connections(), 0, "nobody follows a redirect to where nobody may go");
     logged(&node, &format!("a call to `http://{}` failed: denied", other.address())).await;
+}
+
+#[tokio::test]
+async fn taubytes_own_crate_calls_as_on_taubyte() {
+    let (project, upstream) = (project(), Upstream::start().await);
+    let node = node(&project, json!({"allow": ["127.0.0.0/8"]})).await;
+    let mut client = node.client(Protocol::Http1, HOST).await;
+    for content in ["", "posted", &"x".repeat(100_000)] {
+        let path = format!("/relay?url={}", upstream.url("/echo"));
+        let answer = client.post(&path, content.to_owned()).await;
+        assert_eq!((answer.status, answer.text()), (StatusCode::OK, relayed(content)));
+    }
+    let answer = client.post("/relay?url=http://10.0.0.1/", "posted").await;
+    assert_eq!(answer.status, StatusCode::BAD_GATEWAY);
+    assert!(answer.text().starts_with("Sending request failed"), "{}", answer.text());
+}
+
+fn relayed(content: &str) -> String {
+    format!("{}\n{content}", content.len())
+}
+
+#[tokio::test]
+async fn names_are_looked_up_by_whom_a_function_names() {
+    let (project, names) = (project(), NameServer::saying("it is so").await);
+    let node = node(&project, json!({"allow": [names.address().to_string()]})).await;
+    let path = format!("/lookup?kind=t&name=x.test&server={}", names.address());
+    assert_eq!(get(&node, &path).await, (StatusCode::OK, "it is so\n".to_owned()));
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Project | GitRepo ──► TestNode (the binary, in folders of its own) ◄── Client | Raw | the command line
-//!                           └──► Upstream, which its functions call
+//!                           └──► Upstream, NameServer, which its functions call
 //! ```
 //!
 //! Every helper panics when what it was asked for does not happen: that is a failed test, and the panic
@@ -17,6 +17,7 @@ mod git;
 mod home;
 mod log;
 mod metrics;
+mod name_server;
 mod natives;
 mod node;
 mod process;
@@ -32,6 +33,7 @@ pub use self::{
     eventually::eventually,
     git::GitRepo,
     metrics::Metrics,
+    name_server::NameServer,
     node::TestNode,
     project::{Project, fixture, guest},
     raw::Raw,

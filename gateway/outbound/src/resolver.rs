@@ -63,8 +63,8 @@ pub enum LookupError {
 }
 
 impl Resolver {
-    /// As `/etc/resolv.conf` and `/etc/hosts` say. Without the former, the name server of this machine is asked:
-    /// that is what `resolv.conf(5)` promises.
+    /// As `/etc/resolv.conf` and `/etc/hosts` say now; they are not read again. Without the former, the name server
+    /// of this machine is asked: that is what `resolv.conf(5)` promises.
     pub fn system() -> Self {
         let mut builder = match TokioResolver::builder_tokio() {
             Ok(builder) => builder,
