@@ -69,7 +69,7 @@ impl Resolver {
         let mut builder = match TokioResolver::builder_tokio() {
             Ok(builder) => builder,
             Err(error) => {
-                tracing::warn!(%error, "failed to read the system's name servers; asking 127.0.0.1");
+                tracing::warn!(%error, "no name servers are configured; asking 127.0.0.1");
                 let local = NameServerConfig::udp_and_tcp(IpAddr::from([127, 0, 0, 1]));
                 builder(vec![local])
             }

@@ -29,11 +29,8 @@ pub extern "C" fn relay(event: u32) -> u32 {
 }
 
 fn post(url: &str, body: &[u8]) -> Result<String, Box<dyn Error>> {
-    let request = http::Request::builder()
-        .method("POST")
-        .uri(url)
-        .header("x-from", "relay")
-        .body(body)?;
+    let request =
+        http::Request::builder().method("POST").uri(url).header("x-from", "relay").body(body)?;
     let mut response = Client::new()?.send(request)?;
     let length = response.headers().get("content-length")?.join(",");
     let mut text = String::new();
