@@ -16,10 +16,12 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::Sleep;
 
-use crate::error::Error;
+use crate::{defaults, error::Error};
 
 /// The body of a request. An empty one costs nothing.
-pub struct RequestBody(Option<Pin<Box<dyn Body<Data = Bytes, Error = RequestBodyError> + Send>>>);
+pub struct RequestBody(Option<Boxed>);
+
+type Boxed = Pin<Box<dyn Body<Data = Bytes, Error = RequestBodyError> + Send>>;
 
 /// Whoever makes a request's body broke it off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -33,6 +35,42 @@ impl RequestBody {
 
     pub fn new(body: impl Body<Data = Bytes, Error = RequestBodyError> + Send + 'static) -> Self {
         if body.is_end_stream() { Self(None) } else { Self(Some(Box::pin(body))) }
+    }
+}
+
+impl RequestBody {
+    /// Waits a moment for its first piece, so that a body of nothing becomes none.
+    pub(crate) async fn begun(mut self) -> Self {
+        let Some(body) = self.0.as_mut().filter(|body| body.size_hint().exact().is_none()) else {
+            return self;
+        };
+        let first = std::future::poll_fn(|cx| body.as_mut().poll_frame(cx));
+        match tokio::time::timeout(defaults::BODY_BEGINS, first).await {
+            Ok(None) => Self(None),
+            Ok(first) => Self(self.0.map(|rest| Box::pin(Begun { first, rest }) as _)),
+            Err(_) => self,
+        }
+    }
+}
+
+/// A body whose first piece is here.
+struct Begun {
+    first: Option<Result<Frame<Bytes>, RequestBodyError>>,
+    rest: Boxed,
+}
+
+impl Body for Begun {
+    type Data = Bytes;
+    type Error = RequestBodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, RequestBodyError>>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(first)),
+            None => self.rest.as_mut().poll_frame(cx),
+        }
     }
 }
 

@@ -6,7 +6,10 @@ use std::{fmt, pin::pin, sync::Arc, time::Duration};
 
 use futures::future::{Either, select};
 use headgate_types::ProjectName;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri, uri::Scheme};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header, uri::Scheme,
+};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::{self, ResponseFuture, connect::capture_connection},
@@ -106,11 +109,23 @@ impl Client {
         timeouts: Timeouts,
     ) -> Result<Response<ResponseBody>, Error> {
         check(request.method(), request.uri())?;
+        let (parts, mut body) = request.into_parts();
+        let rarely_has_one = [Method::GET, Method::HEAD].contains(&parts.method);
+        if rarely_has_one {
+            body = body.begun().await;
+        }
+        let has_one = rarely_has_one && body.size_hint().exact().is_none();
+        let request = Request::from_parts(parts, body);
         let progress = Progress::new();
         let mut request = request.map(|body| Upload { body, progress: progress.clone() });
         // Which version is spoken is agreed on with each host.
         *request.version_mut() = http::Version::HTTP_11;
         hop::strip_request(request.headers_mut());
+        if has_one && !request.headers().contains_key(header::CONTENT_LENGTH) {
+            // Without it hyper would leave out the body of a GET over HTTP/1. HTTP/2 does without it.
+            let chunked = HeaderValue::from_static("chunked");
+            request.headers_mut().insert(header::TRANSFER_ENCODING, chunked);
+        }
         let mut captured = capture_connection(&mut request);
         let connected = async move {
             captured.wait_for_connection_metadata().await;

@@ -29,6 +29,9 @@ pub const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 pub const CONNECT: Duration = Duration::from_secs(5);
 /// To agree on TLS once connected; a far host needs three round trips.
 pub const HANDSHAKE: Duration = Duration::from_secs(5);
+/// How long a GET waits for the first of its body. Whoever has nothing to send says so at once; then it is sent
+/// without a body, since many servers refuse a GET with one, even if it is empty.
+pub const BODY_BEGINS: Duration = Duration::from_millis(50);
 /// Until the head of a response is there, unless a call says otherwise.
 pub const HEAD: Duration = Duration::from_secs(30);
 /// Between two pieces of a body, either way, unless a call says otherwise.

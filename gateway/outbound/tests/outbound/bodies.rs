@@ -118,6 +118,54 @@ async fn a_request_that_breaks_off_never_looks_complete() {
     assert!(broken.recv().await.unwrap());
 }
 
+#[tokio::test]
+async fn a_get_whose_body_turns_out_to_be_empty_has_none() {
+    let upstream = Upstream::start(|request: Request<Incoming>| async move {
+        let encoded = request.headers().contains_key("transfer-encoding");
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        let mut response = hello();
+        response.headers_mut().insert("x-encoded", encoded.to_string().parse().unwrap());
+        response.headers_mut().insert("x-length", body.len().into());
+        response
+    })
+    .await;
+    let client = client();
+    for (pieces, encoded, length) in
+        [(&[][..], "false", "0"), (&["a"], "true", "1"), (&["a", "bc"], "true", "3")]
+    {
+        let (sender, body) = channel();
+        let request = Request::get(upstream.url("/")).body(body).unwrap();
+        let (sent, ()) = tokio::join!(client.send(&SHOP, request, Timeouts::default()), async {
+            for piece in pieces {
+                sender.send(Ok(Bytes::from_static(piece.as_bytes()))).await.unwrap();
+            }
+            drop(sender);
+        });
+        let headers = sent.unwrap().headers().clone();
+        assert_eq!(headers["x-encoded"], encoded, "{pieces:?}");
+        assert_eq!(headers["x-length"], length, "{pieces:?}");
+    }
+    // One that is left open is sent as it is.
+    let (_sender, body) = channel();
+    let request = Request::get(format!("http://{}/", early().await)).body(body).unwrap();
+    let sent = client.send(&SHOP, request, Timeouts::default()).await.unwrap();
+    assert_eq!(sent.status(), 204);
+}
+
+/// The address of a server that answers as soon as it has read anything.
+async fn early() -> std::net::SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        let mut buffer = [0; 1024];
+        _ = tcp.read(&mut buffer).await.unwrap();
+        tcp.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+        _ = tcp.read(&mut buffer).await;
+    });
+    address
+}
+
 /// A server that answers one request with these bytes and closes.
 async fn raw(answer: &'static [u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
