@@ -1,17 +1,20 @@
 //! Guests that are components exporting `wasi:http/incoming-handler@0.2`.
 //!
-//! They get all of `wasi:cli/imports` and `wasi:http`: clocks, randomness, their variables and an output that is
-//! logged. Files, sockets and names are linked, because toolchains import them, and denied when used.
+//! They get all of `wasi:cli/imports`, `wasi:http` and `wasi:config/store`: clocks, randomness, their variables,
+//! requests to others, and an output that is logged. Files, sockets and names are linked, because toolchains import
+//! them, and denied when used.
 
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, header, uri};
+use http_body_util::BodyExt;
 use tokio::sync::oneshot;
 use wasmtime::{
     Engine, Store,
     component::{HasData, Linker, ResourceTable},
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, p2::bindings::io};
+use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 use wasmtime_wasi_http::{
     Error as WasiError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
     WasiHttpView,
@@ -24,10 +27,10 @@ use crate::{
     config::Config,
     defaults,
     error::{Failure, InvokeError},
-    function::FunctionSpec,
     invocation::HttpInvocation,
     limits::Limits,
     log::{GuestStream, Output},
+    outbound::{CallTimeouts, Calls, CallsOnDemand, OutboundError},
     pace::watch,
     response::{Head, Source},
     running::{Ended, GuestContext, GuestFuture},
@@ -41,7 +44,8 @@ pub(crate) struct State {
     table: ResourceTable,
     /// Made when the guest first asks for more than HTTP.
     wasi: Option<Box<WasiCtx>>,
-    function: Arc<FunctionSpec>,
+    /// The function's variables, made when the guest first asks for its settings.
+    settings: Option<Box<WasiConfigVariables>>,
     http: WasiHttpCtx,
     hooks: Hooks,
     limits: Limits,
@@ -58,6 +62,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     io::streams::add_to_linker::<State, HasTable>(&mut linker, State::table)?;
     linker.allow_shadowing(false);
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    wasmtime_wasi_config::add_to_linker(&mut linker, State::settings)?;
     Ok(linker)
 }
 
@@ -147,15 +152,22 @@ impl State {
         Self {
             table,
             wasi: None,
-            function: context.function.clone(),
             http,
-            hooks: Hooks { output: context.output.clone(), told: false },
+            hooks: Hooks { on_demand: CallsOnDemand::of(context), calls: None },
+            settings: None,
             limits: Limits::new(context),
         }
     }
 
     fn table(&mut self) -> &mut ResourceTable {
         &mut self.table
+    }
+
+    fn settings(&mut self) -> WasiConfig<'_> {
+        let variables = &self.hooks.on_demand.function.variables;
+        let settings =
+            self.settings.get_or_insert_with(|| Box::new(variables.iter().cloned().collect()));
+        WasiConfig::from(&**settings)
     }
 }
 
@@ -180,7 +192,7 @@ pub(crate) fn wasi(output: &Output, variables: &[(String, String)]) -> WasiCtxBu
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        let (output, function) = (&self.hooks.output, &self.function);
+        let CallsOnDemand { output, function, .. } = &self.hooks.on_demand;
         let wasi =
             self.wasi.get_or_insert_with(|| Box::new(wasi(output, &function.variables).build()));
         WasiCtxView { ctx: wasi, table: &mut self.table }
@@ -195,26 +207,36 @@ impl WasiHttpView for State {
 
 /// Our word on `wasi:http`.
 struct Hooks {
-    output: Output,
-    told: bool,
+    on_demand: CallsOnDemand,
+    calls: Option<Calls>,
 }
 
 type Pending<T> = Box<dyn Future<Output = Result<T, WasiError>> + Send>;
 
 impl WasiHttpHooks for Hooks {
-    /// Outbound requests need an egress policy first, so they are refused, once with an explanation.
+    /// wasmtime drives the call in a task that ends with the store's resources. Redirects are the guest's affair,
+    /// as the specification has it.
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,
-        _options: Option<RequestOptions>,
+        options: Option<RequestOptions>,
         _sent: Pending<()>,
     ) -> Pending<(http::Response<WasiBody>, Pending<()>)> {
-        if !std::mem::replace(&mut self.told, true) {
-            let host = request.uri().host().unwrap_or_default();
-            self.output
-                .host(&format!("a request to `{host}` was denied: guests cannot call out yet"));
-        }
-        Box::new(std::future::ready(Err(WasiError::HttpRequestDenied)))
+        let calls = self.calls.get_or_insert_with(|| Calls::new(&self.on_demand)).clone();
+        let request = request
+            .map(|body| body.map_err(|_: WasiError| OutboundError::RequestBody).boxed_unsync());
+        let options = options.unwrap_or_default();
+        let timeouts = CallTimeouts {
+            connect: options.connect_timeout,
+            first_byte: options.first_byte_timeout,
+            between_bytes: options.between_bytes_timeout,
+        };
+        Box::new(async move {
+            let response = calls.send(request, timeouts).await?;
+            let response = response.map(|body| body.map_err(WasiError::from).boxed_unsync());
+            // The connection is driven elsewhere.
+            Ok((response, Box::new(std::future::ready(Ok(()))) as Pending<()>))
+        })
     }
 
     fn p2_outgoing_body_chunk_size(&mut self) -> usize {

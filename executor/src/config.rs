@@ -42,6 +42,12 @@ pub struct Config {
     pub log_line: usize,
     /// Bytes of output one request may log.
     pub log_request: usize,
+    /// Calls out and lookups one request may make.
+    pub calls: u32,
+    /// Calls out one request may have under way; more wait for their turn.
+    pub calls_at_once: usize,
+    /// Calls out that all instances of one function may have under way.
+    pub function_calls_at_once: usize,
 }
 
 impl Config {
@@ -63,6 +69,9 @@ impl Config {
             response_buffer: defaults::RESPONSE_BUFFER,
             log_line: defaults::LOG_LINE,
             log_request: defaults::LOG_REQUEST,
+            calls: defaults::CALLS,
+            calls_at_once: defaults::CALLS_AT_ONCE,
+            function_calls_at_once: defaults::FUNCTION_CALLS_AT_ONCE,
         }
     }
 

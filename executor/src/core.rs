@@ -8,9 +8,11 @@
 //! event, the answer and all limits, and call each other directly.
 
 mod codec;
+mod dns;
 mod env;
 mod errno;
 mod event;
+mod http_client;
 mod identity;
 mod memory;
 mod module;
@@ -38,6 +40,7 @@ use crate::{
     limits::Limits,
     link::LinkedModule,
     log::Output,
+    outbound::{Calls, CallsOnDemand},
     pace::watch,
     response::Head,
     running::{GuestContext, GuestFuture},
@@ -53,6 +56,11 @@ pub(crate) struct State {
     limits: Limits,
     function: Arc<FunctionSpec>,
     output: Output,
+    on_demand: CallsOnDemand,
+    /// Made when the guest first calls out.
+    calls: Option<Calls>,
+    clients: http_client::Clients,
+    resolvers: dns::Resolvers,
     /// The guest's memory, once it is instantiated; none if it is linked, as each module has its own.
     memory: Option<Memory>,
     event: Event,
@@ -66,6 +74,8 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     wasmtime_wasi::p1::add_to_linker_async(&mut linker, State::wasi)?;
     env::add_to_linker(&mut linker)?;
     event::add_to_linker(&mut linker)?;
+    http_client::add_to_linker(&mut linker)?;
+    dns::add_to_linker(&mut linker)?;
     identity::add_to_linker(&mut linker)?;
     sdk_table::add_to_linker(&mut linker)?;
     Ok(linker)
@@ -269,10 +279,18 @@ impl State {
             limits: Limits::new(context),
             function: context.function.clone(),
             output: context.output.clone(),
+            on_demand: CallsOnDemand::of(context),
+            calls: None,
+            clients: http_client::Clients::default(),
+            resolvers: dns::Resolvers::default(),
             memory: None,
             event,
             wasi: None,
         }
+    }
+
+    fn calls(&mut self) -> Calls {
+        self.calls.get_or_insert_with(|| Calls::new(&self.on_demand)).clone()
     }
 
     fn wasi(&mut self) -> &mut WasiP1Ctx {

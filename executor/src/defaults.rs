@@ -98,6 +98,27 @@ pub const LOG_LINE: usize = 4 << 10;
 /// Guest output kept per request. A loop around `print` must not fill the disk.
 pub const LOG_REQUEST: usize = 64 << 10;
 
+/// Calls out and lookups of one request. A page put together from many sources makes dozens; hundreds are a loop.
+pub const CALLS: u32 = 500;
+/// Calls of one request under way. A core guest that reads no answers holds one for each, and needs some room.
+pub const CALLS_AT_ONCE: usize = 32;
+/// Calls of all instances of one function under way: what a project may have of connections.
+pub const FUNCTION_CALLS_AT_ONCE: usize = 256;
+/// How long a call waits for its turn unless it says otherwise; as long as others may take to connect.
+pub const CALL_WAIT: Duration = Duration::from_secs(5);
+/// Different failures of calls that are logged for one request; the guest knows of all.
+pub const CALL_FAILURES_LOGGED: usize = 16;
+/// Time for a call of a core guest, redirects and the whole body included, as in Taubyte.
+pub const CORE_CALL: Duration = Duration::from_secs(30);
+/// Redirects a core guest's call follows, as in Taubyte.
+pub const CORE_REDIRECTS: u32 = 10;
+/// HTTP clients of one core instance, requests of all of them, and resolvers. The SDK makes one for each call.
+pub const CORE_CLIENTS: usize = 1000;
+/// Bytes of a URL a core guest may set, as many as one it is asked by may have (hardening C1).
+pub const CORE_URL: usize = 8 << 10;
+/// Answers of lookups that wait to be fetched. The SDK fetches each at once.
+pub const CORE_LOOKUPS: usize = 64;
+
 /// Artefacts held open. Each takes about 100 KiB, one descriptor and three mappings, so 256 stay well below the
 /// usual 1,024 descriptors.
 pub const OPEN_ARTEFACTS: u64 = 256;

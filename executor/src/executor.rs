@@ -26,6 +26,7 @@ use crate::{
     log::{GuestLog, Output},
     metrics::Metrics,
     native::{LoadError, Native, Natives},
+    outbound::{NoWayOut, Outbound, Outside},
     pace::{Pace, Turns},
     running::GuestContext,
     start_up::{self, StartUp},
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
     pub(crate) engine: Engine,
     pub(crate) log: Arc<dyn GuestLog>,
+    pub(crate) outbound: Arc<dyn Outbound>,
     pub(crate) metrics: Arc<Metrics>,
     /// Sized to the engine's pool, whose exhaustion would be an error and not a wait.
     pub(crate) pool: Gate,
@@ -68,6 +70,7 @@ impl Executor {
         config: Config,
         artefacts: Arc<dyn Artefacts>,
         log: Arc<dyn GuestLog>,
+        outbound: Arc<dyn Outbound>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, OpenError> {
         let failed = |error: wasmtime::Error| OpenError::Engine(error.into());
@@ -102,6 +105,7 @@ impl Executor {
             config,
             engine,
             log,
+            outbound,
             metrics,
             artefacts,
             natives,
@@ -190,6 +194,7 @@ pub(crate) fn nobody(
         function,
         output,
         metrics: Arc::new(Metrics::new(&mut Registry::default())),
+        outside: Arc::new(Outside::new(Arc::new(NoWayOut), 0)),
         pace,
     }
 }

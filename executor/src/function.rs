@@ -20,6 +20,7 @@ use crate::{
     link::LinkedModule,
     log::Output,
     metrics::{Outcome, Start},
+    outbound::Outside,
     pace::{Pace, Turns},
     response::{ResponseBody, respond},
     running::{GuestContext, Running},
@@ -90,6 +91,7 @@ pub(crate) struct Inner {
     executor: Arc<Shared>,
     spec: Arc<FunctionSpec>,
     gate: Gate,
+    outside: Arc<Outside>,
     project: Option<ProjectGate>,
     turns: Turns,
     pub(crate) warm: Warm,
@@ -109,8 +111,10 @@ impl Function {
             },
             node: executor.turns.clone(),
         };
+        let at_once = executor.config.function_calls_at_once;
+        let outside = Arc::new(Outside::new(executor.outbound.clone(), at_once));
         let (spec, warm) = (Arc::new(spec), Warm::default());
-        Self(Arc::new(Inner { executor, spec, gate, project, turns, warm }))
+        Self(Arc::new(Inner { executor, spec, gate, outside, project, turns, warm }))
     }
 
     pub fn scope(&self) -> &Scope {
@@ -278,6 +282,7 @@ impl Inner {
             function: self.spec.clone(),
             output,
             metrics: self.executor.metrics.clone(),
+            outside: self.outside.clone(),
             pace: Arc::new(pace),
         }
     }

@@ -19,10 +19,13 @@
 //! ```
 //!
 //! There are two kinds of guests, told apart by their bytes. A **component** exports
-//! `wasi:http/incoming-handler@0.2` and gets all of `wasi:cli/imports` and `wasi:http`; files, sockets and, for
-//! now, outbound requests are denied when used. A **core module** speaks Taubyte's ABI (`taubyte/sdk`, `env`,
-//! WASI preview 1): the areas `event`, `http/event`, `self` and `crypto/rand` are served, every other function
+//! `wasi:http/incoming-handler@0.2` and gets all of `wasi:cli/imports`, `wasi:http` and `wasi:config/store`; files
+//! and sockets are denied when used. A **core module** speaks Taubyte's ABI (`taubyte/sdk`, `env`, WASI preview 1):
+//! the areas `event`, `http/event`, `http/client`, `dns`, `self` and `crypto/rand` are served, every other function
 //! links and answers with an error number, and [`Compiled::unserved`] names those a guest imports.
+//!
+//! Both call out by [`Outbound`], which the caller implements: where to is its policy, how much is bounded here, for
+//! one request and for all instances of a function.
 //!
 //! A core module may also import from others of its project, `libraries/x` or `functions/x`. Its
 //! [`FunctionSpec::linked`] lists them, and its instance is all of them, each instantiated once, in one store:
@@ -39,11 +42,11 @@
 //!
 //! # Invariants
 //!
-//! 1. **A guest has no task.** Whoever polls the invocation or its body runs it; dropping either frees instance,
+//! 1. **A guest has no task.** (A call of a component has one, which is aborted with its guest.) Whoever polls the invocation or its body runs it; dropping either frees instance,
 //!    then slots, at once. A guest therefore never outlives its request, and nothing has to be cancelled.
 //! 2. **Nothing leaks from request to request.** Every instance is fresh, those of linked modules too; what is
 //!    shared is immutable.
-//! 3. **No guest without limits**: memory, tables, stack, slots, output, head, and time: until the first byte of its
+//! 3. **No guest without limits**: memory, tables, stack, slots, output, head, calls, and time: until the first byte of its
 //!    answer, waiting included, between one part of it and the next, and computing in all. A guest that computes
 //!    gives its worker up at each epoch, and those that compute on take turns ([`pace`]).
 //! 4. **A part is never passed off as the whole.** A body ends with `None` only if its guest finished it and sent
@@ -59,7 +62,7 @@
 //! first: feed it from a channel, or poll both sides together. A response whose body ends in an error must end
 //! its connection.
 //!
-//! Not here yet: wasi:http 0.3, outbound requests, state, channels, timers.
+//! Not here yet: wasi:http 0.3, state, channels, timers.
 
 mod admission;
 mod artefact;
@@ -79,6 +82,7 @@ mod link;
 mod log;
 mod metrics;
 mod native;
+mod outbound;
 mod pace;
 mod response;
 mod running;
@@ -100,5 +104,9 @@ pub use invocation::{HttpInvocation, Invocation};
 pub use link::{Bounds, Export, Import, Item, Linkage, LinkedModule, Misfit, TooLarge};
 pub use log::{GuestLine, GuestLog, GuestStream};
 pub use metrics::Metrics;
+pub use outbound::{
+    CallTimeouts, Found, Lookup, LookupFailed, LookupKind, NameServer, NoWayOut, Outbound,
+    OutboundBody, OutboundError,
+};
 pub use response::ResponseBody;
 pub use start_up::{StartUp, UnknownStartUp};

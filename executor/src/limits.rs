@@ -30,6 +30,22 @@ impl Limits {
         self.refused
     }
 
+    /// Counts what the host keeps for the guest, bodies and fields of calls, as if it were in its own memory.
+    pub(crate) fn reserve(&mut self, bytes: usize) -> bool {
+        match self.memory_left.checked_sub(bytes as u64) {
+            Some(left) => {
+                self.memory_left = left;
+                true
+            }
+            None => self.refuse(),
+        }
+    }
+
+    /// Gives back what was reserved.
+    pub(crate) fn release(&mut self, bytes: usize) {
+        self.memory_left += bytes as u64;
+    }
+
     fn refuse(&mut self) -> bool {
         if self.refused == 0 {
             self.metrics.memory_refusals.inc();

@@ -21,6 +21,7 @@ use crate::{
     function::FunctionSpec,
     log::Output,
     metrics::{Metrics, Outcome},
+    outbound::Outside,
     pace::Pace,
     response::Head,
 };
@@ -31,6 +32,7 @@ pub(crate) struct GuestContext {
     pub(crate) function: Arc<FunctionSpec>,
     pub(crate) output: Output,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) outside: Arc<Outside>,
     pub(crate) pace: Arc<Pace>,
 }
 

@@ -43,6 +43,7 @@ use crate::{
     log_hub::LogHub,
     metrics::Metrics,
     node_config::{Listen, NodeConfig},
+    outbound::NodeOutbound,
     proxy::{AccessLog, Proxy, RequestIds},
     publisher::{Parts, Publisher},
     revisions::Revisions,
@@ -126,10 +127,14 @@ impl Gateway {
         let store =
             BlobStore::open(&config.state.join("blobs")).context("opening the blob store")?;
         let store = Arc::new(store);
+        let calls = headgate_outbound::Metrics::new(registry.sub_registry_with_prefix("outbound"));
+        let outbound =
+            NodeOutbound::open(&config, calls).context("preparing calls of functions")?;
         let executor = Executor::open(
             executor_config(&config),
             Arc::new(Artefacts(store.clone())),
             guest_log,
+            Arc::new(outbound),
             Arc::new(headgate_executor::Metrics::new(
                 registry.sub_registry_with_prefix("executor"),
             )),

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use headgate_executor::{Executor, FunctionLimits, GuestLine, GuestLog};
+use headgate_executor::{Executor, FunctionLimits, GuestLine, GuestLog, NoWayOut};
 use headgate_project::{
     LoadOptions,
     tree::{MemoryTree, Tree},
@@ -93,7 +93,8 @@ impl Lab {
         config.instances = 4;
         let metrics = Arc::new(headgate_executor::Metrics::new(&mut Registry::default()));
         let artefacts = Arc::new(Artefacts(store.clone()));
-        let executor = Executor::open(config, artefacts, Arc::new(Silence), metrics).unwrap();
+        let (silence, no_way_out) = (Arc::new(Silence), Arc::new(NoWayOut));
+        let executor = Executor::open(config, artefacts, silence, no_way_out, metrics).unwrap();
         let clock = Arc::new(TestClock(AtomicU64::new(NOON)));
         let tls = TlsConfig { authority: Authority::Local { folder: folder.path().join("ca") } };
         let publisher = Arc::new(Publisher::new(Parts {

@@ -27,6 +27,7 @@ pub mod logging;
 pub mod manifest;
 pub mod metrics;
 pub mod node_config;
+mod outbound;
 pub mod policy;
 pub mod proxy;
 pub mod publisher;

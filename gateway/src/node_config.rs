@@ -56,6 +56,7 @@ pub struct NodeConfig {
     /// How long shutdown waits for running requests.
     pub drain: Duration,
     pub log: LogConfig,
+    pub outbound: headgate_outbound::Config,
     pub store: StoreConfig,
     pub aids: DevAids,
 }
@@ -310,9 +311,13 @@ pub struct DevAids {
     pub error_page: bool,
     /// Lay the project's `.env` over the `variables` of its functions.
     pub env_file: bool,
+    /// Let functions call this machine's own addresses, where a developer runs what they talk to.
+    pub loopback_calls: bool,
 }
 
 impl DevAids {
-    pub const NONE: Self = Self { localhost_hosts: false, error_page: false, env_file: false };
-    pub const ALL: Self = Self { localhost_hosts: true, error_page: true, env_file: true };
+    pub const NONE: Self =
+        Self { localhost_hosts: false, error_page: false, env_file: false, loopback_calls: false };
+    pub const ALL: Self =
+        Self { localhost_hosts: true, error_page: true, env_file: true, loopback_calls: true };
 }

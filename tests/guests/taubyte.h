@@ -18,3 +18,39 @@ HOST(eventHttpHeaderAdd)(unsigned event, const char *key, unsigned key_size, con
 HOST(eventHttpWrite)(unsigned event, const char *bytes, unsigned size, unsigned *count);
 HOST(eventHttpFlush)(unsigned event);
 HOST(eventHttpRetCode)(unsigned event, unsigned code);
+
+// Lists of strings: each with a zero byte behind it.
+#define LIST(literal) literal, sizeof literal
+
+HOST(newHttpClient)(unsigned *client);
+HOST(newHttpRequest)(unsigned client, unsigned *request);
+HOST(setHttpRequestURL)(unsigned client, unsigned request, const char *url, unsigned size);
+HOST(setHttpRequestMethod)(unsigned client, unsigned request, unsigned method);
+HOST(getHttpRequestMethod)(unsigned client, unsigned request, unsigned *method);
+HOST(setHttpRequestBody)(unsigned client, unsigned request, const char *body, unsigned size);
+HOST(setHttpRequestHeader)(unsigned client, unsigned request, const char *key, unsigned key_size, const char *values, unsigned values_size);
+HOST(addHttpRequestHeader)(unsigned client, unsigned request, const char *key, unsigned key_size, const char *values, unsigned values_size);
+HOST(deleteHttpRequestHeader)(unsigned client, unsigned request, const char *key, unsigned key_size);
+HOST(getHttpRequestHeaderSize)(unsigned client, unsigned request, const char *key, unsigned key_size, unsigned *size);
+HOST(getHttpRequestHeader)(unsigned client, unsigned request, const char *key, unsigned key_size, char *values);
+HOST(getHttpRequestHeaderKeysSize)(unsigned client, unsigned request, unsigned *size);
+HOST(getHttpRequestHeaderKeys)(unsigned client, unsigned request, char *keys, unsigned size);
+HOST(doHttpRequest)(unsigned client, unsigned request);
+HOST(getHttpResponseHeaderSize)(unsigned client, unsigned request, const char *key, unsigned key_size, unsigned *size);
+HOST(getHttpResponseHeader)(unsigned client, unsigned request, const char *key, unsigned key_size, char *values);
+HOST(getHttpResponseHeaderKeysSize)(unsigned client, unsigned request, unsigned *size);
+HOST(getHttpResponseHeaderKeys)(unsigned client, unsigned request, char *keys, unsigned size);
+HOST(readHttpResponseBody)(unsigned client, unsigned request, char *bytes, unsigned size, unsigned *count);
+HOST(closeHttpResponseBody)(unsigned client, unsigned request);
+
+HOST(dnsNewResolver)(unsigned *resolver);
+HOST(dnsRerouteResolver)(unsigned resolver, const char *address, unsigned address_size, const char *network, unsigned network_size);
+HOST(dnsResetResolver)(unsigned resolver);
+HOST(dnsLookupTxTSize)(unsigned resolver, const char *name, unsigned name_size, unsigned *size);
+HOST(dnsLookupTxT)(unsigned resolver, const char *name, unsigned name_size, char *texts);
+HOST(dnsLookupAddressSize)(unsigned resolver, const char *name, unsigned name_size, unsigned *size);
+HOST(dnsLookupAddress)(unsigned resolver, const char *name, unsigned name_size, char *names);
+HOST(dnsLookupCNAMESize)(unsigned resolver, const char *name, unsigned name_size, unsigned *size);
+HOST(dnsLookupCNAME)(unsigned resolver, const char *name, unsigned name_size, char *canonical);
+HOST(dnsLookupMXSize)(unsigned resolver, const char *name, unsigned name_size, unsigned *size);
+HOST(dnsLookupMX)(unsigned resolver, const char *name, unsigned name_size, char *exchanges);

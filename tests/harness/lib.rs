@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Project | GitRepo ──► TestNode (the binary, in folders of its own) ◄── Client | Raw | the command line
+//!                           └──► Upstream, NameServer, which its functions call
 //! ```
 //!
 //! Every helper panics when what it was asked for does not happen: that is a failed test, and the panic
@@ -16,11 +17,13 @@ mod git;
 mod home;
 mod log;
 mod metrics;
+mod name_server;
 mod natives;
 mod node;
 mod process;
 mod project;
 mod raw;
+mod upstream;
 
 use std::{path::PathBuf, time::Duration};
 
@@ -30,9 +33,11 @@ pub use self::{
     eventually::eventually,
     git::GitRepo,
     metrics::Metrics,
+    name_server::NameServer,
     node::TestNode,
     project::{Project, fixture, guest},
     raw::Raw,
+    upstream::Upstream,
 };
 
 /// How long a test waits for what must happen.

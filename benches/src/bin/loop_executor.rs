@@ -14,7 +14,7 @@ use bytes::Bytes;
 use headgate_benches::looping::{Counting, Round, take_turns};
 use headgate_executor::{
     Artefacts, Config, Entry, Executor, Function, FunctionLimits, FunctionSpec, GuestLine,
-    GuestLog, HttpInvocation, Invocation, Metrics, RequestBody,
+    GuestLog, HttpInvocation, Invocation, Metrics, NoWayOut, RequestBody,
 };
 use headgate_types::{Branch, ByteSize, Commit, Digest, RequestId, Scope};
 use http_body_util::BodyExt;
@@ -43,8 +43,8 @@ async fn function(natives: &Path, wasm: Bytes, export: Option<&str>) -> anyhow::
     let digest = Digest::of(&wasm);
     let metrics = Arc::new(Metrics::new(&mut Registry::default()));
     let config = Config::new(natives);
-    let executor =
-        Executor::open(config, Arc::new(OneArtefact(wasm.clone())), Arc::new(NoLog), metrics)?;
+    let artefacts = Arc::new(OneArtefact(wasm.clone()));
+    let executor = Executor::open(config, artefacts, Arc::new(NoLog), Arc::new(NoWayOut), metrics)?;
     executor.compile(digest, wasm).await?;
     let entry = match export {
         Some(export) => Entry::Core { export: export.into() },

@@ -14,6 +14,13 @@ pub(super) fn strings<S: AsRef<[u8]>>(strings: impl IntoIterator<Item = S>) -> V
     bytes
 }
 
+/// What [`strings`] wrote. A last string without its zero byte counts, too.
+pub(super) fn split(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let bytes = bytes.strip_suffix(b"\0").map_or(bytes, |rest| rest);
+    let count = if bytes.is_empty() { 0 } else { usize::MAX };
+    bytes.split(|byte| *byte == 0).take(count)
+}
+
 /// The pairs of a query, decoded. Like Go's `url.Query`, it drops pairs that hold `;` or a broken escape.
 pub(super) fn query(query: &str) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
     query.split('&').filter(|pair| !pair.is_empty() && !pair.contains(';')).filter_map(|pair| {

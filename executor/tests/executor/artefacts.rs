@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use headgate_executor::{
     ArtefactError, CompileError, Config, Entry, Executor, Fault, GuestKind, InvokeError, Metrics,
-    Missing, OpenError,
+    Missing, NoWayOut, OpenError,
 };
 use headgate_types::{Chain, Digest};
 use prometheus_client::registry::Registry;
@@ -227,12 +227,14 @@ async fn a_folder_others_can_write_to_is_refused() {
     std::fs::create_dir(&folder).unwrap();
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o777)).unwrap();
     let metrics = Arc::new(Metrics::new(&mut Registry::default()));
-    let opened =
-        Executor::open(Config::new(&folder), lab.wasm.clone(), lab.lines.clone(), metrics.clone());
-    assert!(matches!(opened.unwrap_err(), OpenError::Folder { .. }));
+    let open = || {
+        let (config, wasm, lines) = (Config::new(&folder), lab.wasm.clone(), lab.lines.clone());
+        Executor::open(config, wasm, lines, Arc::new(NoWayOut), metrics.clone())
+    };
+    assert!(matches!(open().unwrap_err(), OpenError::Folder { .. }));
     // Ours, and only readable by others: closed to them from now on.
     std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o755)).unwrap();
-    Executor::open(Config::new(&folder), lab.wasm.clone(), lab.lines.clone(), metrics).unwrap();
+    open().unwrap();
     let mode = std::fs::metadata(&folder).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
 }

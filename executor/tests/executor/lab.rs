@@ -15,7 +15,7 @@ use bytes::Bytes;
 use headgate_executor::{
     Artefacts, CompileError, Compiled, Config, Entry, Executor, Function, FunctionLimits,
     FunctionSpec, GuestBodyError, GuestLine, GuestLog, GuestStream, HttpInvocation, Invocation,
-    InvokeError, Metrics, RequestBody, ResponseBody,
+    InvokeError, Metrics, NoWayOut, Outbound, RequestBody, ResponseBody,
 };
 use headgate_types::{Branch, ByteSize, Commit, Digest, RequestId, Scope};
 use http::{Request, Response};
@@ -48,6 +48,11 @@ impl Lab {
     }
 
     pub(crate) fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::calling(Arc::new(NoWayOut), change)
+    }
+
+    /// Guests call out by `outbound`.
+    pub(crate) fn calling(outbound: Arc<dyn Outbound>, change: impl FnOnce(&mut Config)) -> Self {
         let folder = TempDir::new().unwrap();
         let mut config = Config::new(folder.path().join("native"));
         config.instances = 8; // many tests run at once, each with a pool
@@ -55,7 +60,8 @@ impl Lab {
         let (mut registry, lines, wasm) =
             (Registry::default(), Arc::<Lines>::default(), Arc::<Wasm>::default());
         let metrics = Arc::new(Metrics::new(&mut registry));
-        let executor = Executor::open(config, wasm.clone(), lines.clone(), metrics).unwrap();
+        let executor =
+            Executor::open(config, wasm.clone(), lines.clone(), outbound, metrics).unwrap();
         Self { executor, lines, wasm, folder, registry }
     }
 

@@ -4,6 +4,8 @@
 mod abi;
 mod admission;
 mod artefacts;
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+mod calls;
 mod components;
 mod core_guests;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
@@ -13,3 +15,5 @@ mod limits;
 mod linked;
 mod logs;
 mod start_up;
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+mod upstream;

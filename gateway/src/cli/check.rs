@@ -6,7 +6,7 @@
 use std::{env, path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use headgate_executor::{Executor, GuestLine, GuestLog};
+use headgate_executor::{Executor, GuestLine, GuestLog, NoWayOut};
 use headgate_project::{
     Diagnostics, LoadOptions, marks,
     tree::{FolderTree, TreeLimits},
@@ -67,6 +67,7 @@ async fn check(dir: &Path, config: &NodeConfig, output: &Output) -> anyhow::Resu
         app::executor_config(&config),
         Arc::new(app::Artefacts(store.clone())),
         Arc::new(Silence),
+        Arc::new(NoWayOut),
         Arc::new(headgate_executor::Metrics::new(&mut Registry::default())),
     )
     .context("starting the executor")?;

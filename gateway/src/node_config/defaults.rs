@@ -50,6 +50,8 @@ pub(super) const MOST_KEPT: u64 = 1000;
 /// Each is asked for news with every poll of its project. Holds twice: for what `node.yaml` lists, and for
 /// what is followed of it, where each branch that the project's configuration names counts.
 pub(crate) const MOST_REPOSITORIES: usize = 100;
+/// A person writes a dozen; each is compared with every connection a function makes.
+pub(super) const MOST_OUTBOUND_RULES: usize = 1000;
 /// A person's file has a few kilobytes; this only stops the wrong file from being read whole.
 pub(super) const LARGEST_FILE: u64 = 1 << 20;
 

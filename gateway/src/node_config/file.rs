@@ -23,6 +23,7 @@ use super::{
     NodeConfig, StoreConfig, TlsConfig, defaults, dev::SOCKET,
 };
 
+mod outbound;
 mod project;
 mod repository;
 mod scalar;
@@ -117,6 +118,7 @@ impl Reader<'_> {
             limits: self.limits(&file.table("limits")),
             drain: file.duration("drain").value().map_or(defaults::DRAIN, |drain| drain.value),
             log: log(&file.table("log")),
+            outbound: self.outbound(&file.table("outbound")),
             store: store(&file.table("store")),
             aids: DevAids::NONE,
             state,

@@ -38,6 +38,7 @@ pub(crate) const NODE: Document = Document {
             "How long shutdown waits for running requests; `30s` if not given.",
         ),
         field("log", Shape::Table(LOG), "What is logged, and how."),
+        field("outbound", Shape::Table(OUTBOUND), "What functions may call."),
         field("store", Shape::Table(STORE), "What is kept."),
     ],
     needs: &[],
@@ -127,6 +128,17 @@ const LOG: &[Field] = &[
         "The least level that is logged; `info` if not given.",
     ),
     field("access", Shape::Flag, "One line per request; `true` if not given."),
+];
+
+const OUTBOUND: &[Field] = &[
+    field(
+        "allow",
+        Shape::Texts,
+        "Networks, addresses and hosts that are reachable although not public.",
+    ),
+    field("deny", Shape::Texts, "Those that never are; wins over everything."),
+    field("ports", Shape::Texts, "Open ports and ranges; 80, 443 and 1024-65535 if not given."),
+    field("roots", Shape::Text, "A PEM file of authorities trusted beside the platform's."),
 ];
 
 const STORE: &[Field] = &[field(

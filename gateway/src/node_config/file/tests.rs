@@ -1,5 +1,9 @@
 use std::{fs, time::Duration};
 
+use headgate_outbound::{
+    Policy,
+    policy::{Ports, Rule},
+};
 use headgate_project::Severity;
 use headgate_types::ByteSize;
 
@@ -208,4 +212,38 @@ fn a_file_that_is_missing_or_huge_is_not_read() {
     assert!(matches!(read(Path::new("/nowhere/node.yaml")), Err(ConfigError::Read { .. })));
     let huge = "#".repeat(usize::try_from(defaults::LARGEST_FILE).unwrap() + 1);
     assert!(matches!(read_text(&huge), Err(ConfigError::TooLarge { .. })));
+}
+
+#[test]
+fn what_functions_may_call_is_read_as_rules() {
+    let config = read_text(
+        "outbound:
+  allow: [10.20.0.0/16, '10.1.2.3:6333', '*.svc.internal:8080']
+  deny: [ads.example.com]
+  ports: [443, 8000-8999]
+",
+    )
+    .unwrap();
+    let Policy { allow, deny, ports } = config.outbound.policy;
+    let shown = |rules: Vec<Rule>| rules.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(shown(allow), ["10.20.0.0/16", "10.1.2.3:6333", "*.svc.internal:8080"]);
+    assert_eq!(shown(deny), ["ads.example.com"]);
+    assert_eq!(ports, [Ports(443..=443), Ports(8000..=8999)]);
+    assert_eq!(read_text("").unwrap().outbound, headgate_outbound::Config::default());
+}
+
+#[test]
+fn mistakes_in_rules_are_reported_at_their_places() {
+    let found = problems(
+        "outbound:
+  allow: [10.0.0.1/8, 'http://api.internal']
+  ports: [0]
+  roots: nowhere.pem
+",
+    );
+    assert_eq!(found.len(), 4, "{found:#?}");
+    assert_eq!(found[0], "2:11: `10.0.0.1/8`: the network has bits set behind its length");
+    assert_eq!(found[1], "2:23: `http://api.internal`: not a port");
+    assert_eq!(found[2], "3:11: `0`: not a port, nor a range of ports");
+    assert!(found[3].starts_with("4:10: cannot read "), "{found:#?}");
 }
