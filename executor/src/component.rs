@@ -79,6 +79,7 @@ pub(crate) fn start(
     let request = prepare(http)?;
     let mut store = Store::new(engine, State::new(context));
     store.limiter(|state| &mut state.limits);
+    store.set_hostcall_fuel(defaults::HOST_CALL);
     watch(&mut store, |state| state.deadline);
     let (head_sender, head) = oneshot::channel();
     let guest = Box::pin(async move {
@@ -166,7 +167,7 @@ fn field_limit(config: &Config) -> usize {
 }
 
 /// What WASI shows a guest: its variables and its log, and nothing of this machine but clocks and randomness.
-pub(crate) fn wasi(output: &Output, variables: &[(String, String)]) -> WasiCtxBuilder {
+fn wasi(output: &Output, variables: &[(String, String)]) -> WasiCtxBuilder {
     let mut builder = WasiCtx::builder();
     builder
         .envs(variables)

@@ -69,8 +69,36 @@ pub const RESPONSE_CHUNKS: usize = 2;
 pub const COMPONENT_CHUNK: usize = 256 << 10;
 /// Random bytes a guest may ask for in one call; they are made in host memory.
 pub const RANDOM_BYTES: u64 = 1 << 20;
+/// Random bytes made before a guest that wants many shares its worker.
+pub const RANDOM_STEP: u32 = 256 << 10;
+/// What one call of a component may have the host copy out of its memory. The longest are writes to a body, an eighth of
+/// it; wasmtime would take 128 MiB.
+pub const HOST_CALL: usize = 2 << 20;
 /// Host objects (streams, fields, pollables) one guest may hold. A hundred requests' worth.
 pub const HOST_RESOURCES: usize = 10_000;
+
+/// Views of memory one guest may have open. Each is a few words of the host; modules hand over one or two at a time.
+pub const MEMORY_VIEWS: usize = 1_000;
+/// Queues of bytes one guest may have open. What is in them counts against its memory.
+pub const FIFOS: usize = 1_000;
+/// The least a queue or a file takes of its function's memory once there is a byte in it, to grow seldom.
+pub const BUFFER: usize = 64;
+/// Bytes copied at a time from one module's memory to another's; the host holds them in between.
+pub const COPY_STEP: usize = 64 << 10;
+
+/// Files and folders a guest may have in memory. What is in a file counts against its memory; a name and what is known
+/// of it take the host half a kilobyte at most.
+pub const FILES: usize = 1_000;
+/// Bytes of a file's name, as on Linux.
+pub const FILE_NAME: usize = 255;
+/// Bytes of a path, as on Linux.
+pub const PATH: usize = 4_096;
+/// Descriptors a guest may have open. Leaks then show at once.
+pub const DESCRIPTORS: usize = 256;
+/// Buffers one call may read or write, as on Linux. Nothing interrupts a call.
+pub const IO_VECTORS: u32 = 1_024;
+/// Things one call may wait for: a timer and each descriptor, twice.
+pub const SUBSCRIPTIONS: u32 = 1_024;
 
 /// A log line is cut into pieces of this size; it is what syslog receivers commonly take.
 pub const LOG_LINE: usize = 4 << 10;

@@ -20,8 +20,9 @@
 //! There are two kinds of guests, told apart by their bytes. A **component** exports
 //! `wasi:http/incoming-handler@0.2` and gets all of `wasi:cli/imports` and `wasi:http`; files, sockets and, for
 //! now, outbound requests are denied when used. A **core module** speaks Taubyte's ABI (`taubyte/sdk`, `env`,
-//! WASI preview 1): the areas `event`, `http/event`, `self` and `crypto/rand` are served, every other function
-//! links and answers with an error number, and [`Compiled::unserved`] names those a guest imports.
+//! WASI preview 1): the areas `event`, `http/event`, `self`, `i2mv` and `crypto/rand` are served, every other function
+//! links and answers with an error number, and [`Compiled::unserved`] names those a guest imports. WASI's files are
+//! in memory, for one request.
 //!
 //! A core module may also import from others of its project, `libraries/x` or `functions/x`. Its
 //! [`FunctionSpec::linked`] lists them, and its instance is all of them, each instantiated once, in one store:
@@ -33,8 +34,9 @@
 //!                      └─ the function       memory, started, called with the event
 //! ```
 //!
-//! They share the event, the answer and the limits. Each has the memory it defines, and a host function acts on
-//! that of the module which calls it, so modules pass each other numbers rather than pointers.
+//! They share the event, the answer, the files and the limits. Each has the memory it defines, and a host function
+//! acts on that of the module which calls it, so modules pass each other numbers rather than pointers: among them
+//! those of memory views and queues, through which one reads what another has.
 //!
 //! # Invariants
 //!
@@ -49,6 +51,23 @@
 //! 5. **Native code is loaded only if this engine compiled it**, from a folder nobody else can write to.
 //!    Compiling never happens on the way of a request, except to replace what was lost.
 //! 6. **No argument of a guest can panic the host**: core guests' pointers pass one checked helper.
+//!
+//! # What a guest can fill
+//!
+//! | what | ends at |
+//! |---|---|
+//! | memories, and of core guests also files and queues, together | [`FunctionLimits::memory`] |
+//! | tables | [`TABLE_ELEMENTS`](defaults::TABLE_ELEMENTS), [`TABLES`](defaults::TABLES) |
+//! | stack | [`WASM_STACK`](defaults::WASM_STACK) |
+//! | files and folders, descriptors | [`FILES`](defaults::FILES), [`DESCRIPTORS`](defaults::DESCRIPTORS) |
+//! | memory views, queues | [`MEMORY_VIEWS`](defaults::MEMORY_VIEWS), [`FIFOS`](defaults::FIFOS) |
+//! | fields of the answer | [`Config::response_fields`], [`Config::response_head`] |
+//! | the answer, before its client takes it | [`Config::response_buffer`], then [`RESPONSE_CHUNKS`](defaults::RESPONSE_CHUNKS) |
+//! | log | [`Config::log_request`] |
+//! | a component's streams, fields, pollables | [`HOST_RESOURCES`](defaults::HOST_RESOURCES) |
+//! | what a component passes in one call | [`HOST_CALL`](defaults::HOST_CALL) |
+//! | buffers and waits of one call of WASI preview 1 | [`IO_VECTORS`](defaults::IO_VECTORS), [`SUBSCRIPTIONS`](defaults::SUBSCRIPTIONS) |
+//! | random bytes of one call | [`RANDOM_BYTES`](defaults::RANDOM_BYTES), [`RANDOM_STEP`](defaults::RANDOM_STEP) |
 //!
 //! # What callers must do
 //!

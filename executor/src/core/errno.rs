@@ -28,6 +28,7 @@ pub(super) const CREATING_NEW_FILE: Errno = 94;
 pub(super) const CONTENT_NOT_FOUND: Errno = 96;
 pub(super) const RESOLVER_NOT_FOUND: Errno = 101;
 pub(super) const MEMORY_VIEW_NOT_FOUND: Errno = 111;
+pub(super) const INVALID_BOOL: Errno = 114;
 pub(super) const FIFO_NOT_FOUND: Errno = 115;
 pub(super) const P2P_DISCOVER_FAILED: Errno = 117;
 

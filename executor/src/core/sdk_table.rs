@@ -107,17 +107,6 @@ const UNSERVED: &[Unserved] = &[
     row("getHttpResponseHeaderKeys", "iiii", Some(errno::CLIENT_NOT_FOUND)),
     row("setHttpRequestMethod", "iii", Some(errno::CLIENT_NOT_FOUND)),
     row("getHttpRequestMethod", "iii", Some(errno::CLIENT_NOT_FOUND)),
-    // i2mv/memoryView
-    row("memoryViewNew", "iiii", Some(errno::MEMORY_VIEW_NOT_FOUND)),
-    row("memoryViewOpen", "iii", Some(errno::MEMORY_VIEW_NOT_FOUND)),
-    row("memoryViewRead", "iiiii", Some(errno::MEMORY_VIEW_NOT_FOUND)),
-    row("memoryViewClose", "i", None),
-    // i2mv/fifo
-    row("fifoNew", "i", Some(errno::NONE)),
-    row("fifoPush", "ii", Some(errno::FIFO_NOT_FOUND)),
-    row("fifoPop", "ii", Some(errno::FIFO_NOT_FOUND)),
-    row("fifoIsCloser", "ii", Some(errno::FIFO_NOT_FOUND)),
-    row("fifoClose", "i", None),
     // dns
     row("dnsLookupTxTSize", "iiii", Some(errno::RESOLVER_NOT_FOUND)),
     row("dnsLookupTxT", "iiii", Some(errno::RESOLVER_NOT_FOUND)),

@@ -4,8 +4,16 @@
 mod abi;
 mod admission;
 mod artefacts;
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+mod battery;
 mod components;
 mod core_guests;
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+mod every_call;
+mod files;
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+mod handing_over;
+mod hoarding;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod lab;
 mod limits;
