@@ -54,6 +54,20 @@ pub const QUEUE: u32 = 100;
 /// What a refused client is told. Queues drain in well under a second or not at all.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// Calls in a row that trap, with no answer in between, after which a function rests. Fewer could be one client that
+/// tries the same thing again.
+pub const BACKOFF_TRAPS: u32 = 10;
+/// How far apart the first and the last of them must be. A burst of requests that trap is over by then, and a function
+/// that people use has answered one of them.
+pub const BACKOFF_AFTER: Duration = Duration::from_secs(5);
+/// How far apart they may be. A function that is called seldom costs nothing.
+pub const BACKOFF_WITHIN: Duration = Duration::from_secs(60);
+/// How long it rests at first: what clients are told to wait when a function is busy, too.
+pub const BACKOFF_MIN: Duration = Duration::from_secs(1);
+/// How long it rests at most. One call in ten seconds costs nothing, and nobody wants to wait longer for a function
+/// whose cause of trouble has gone.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(10);
+
 /// Bytes of a response head, names and values. Twice of what common clients accept, so only mistakes hit it.
 pub const RESPONSE_HEAD: usize = 64 << 10;
 /// Fields of a response head, as many as a request may have (hardening C1).

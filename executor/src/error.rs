@@ -107,6 +107,9 @@ impl std::fmt::Display for MissingImport {
 pub enum InvokeError {
     #[error("too many requests are running and waiting")]
     Busy { retry_after: Duration },
+    /// Its latest calls all trapped, so this one was not tried.
+    #[error("the function rests, because every call of it traps")]
+    Resting { retry_after: Duration },
     #[error("the guest did not answer within {limit:?}")]
     Deadline { limit: Duration },
     #[error("the guest trapped: {}", .0.message)]
@@ -132,7 +135,8 @@ pub enum InvokeError {
 impl InvokeError {
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Busy { .. } | Self::Request { .. } => Fault::Downstream,
+            // As with load, one line says when it begins; none for each request that meets it.
+            Self::Busy { .. } | Self::Resting { .. } | Self::Request { .. } => Fault::Downstream,
             Self::Deadline { .. }
             | Self::Trap(_)
             | Self::NoResponse

@@ -12,6 +12,7 @@ use http::Response;
 use crate::{
     admission::{Flight, Gate, ProjectGate, Refused},
     artefact::Opened,
+    backoff::Backoff,
     component, core, defaults,
     error::{ArtefactError, InvokeError},
     executor::Shared,
@@ -84,6 +85,7 @@ pub struct Function {
     spec: Arc<FunctionSpec>,
     gate: Arc<Gate>,
     project: Option<ProjectGate>,
+    backoff: Arc<Backoff>,
 }
 
 impl Function {
@@ -93,7 +95,7 @@ impl Function {
         project: Option<ProjectGate>,
     ) -> Self {
         let gate = Arc::new(Gate::new(spec.limits.concurrency, spec.limits.queue));
-        Self { executor, spec: Arc::new(spec), gate, project }
+        Self { executor, spec: Arc::new(spec), gate, project, backoff: Arc::default() }
     }
 
     pub fn scope(&self) -> &Scope {
@@ -109,6 +111,11 @@ impl Function {
         self.gate.taken()
     }
 
+    /// How much longer it is left alone, because its latest calls all trapped.
+    pub fn resting(&self) -> Option<Duration> {
+        self.backoff.resting(Instant::now())
+    }
+
     /// Runs a fresh instance on one event, inside the caller's task: dropping this future, or the body of the
     /// response, ends the guest at once.
     ///
@@ -120,7 +127,9 @@ impl Function {
     ) -> Result<Response<ResponseBody>, InvokeError> {
         let Invocation::Http(http) = invocation;
         let deadline = Instant::now() + self.spec.limits.deadline;
-        let mut flight = Flight::new(self.executor.metrics.clone());
+        let (metrics, backoff) = (self.executor.metrics.clone(), self.backoff.clone());
+        let mut flight = Flight::begin(metrics, self.spec.clone(), backoff)
+            .map_err(|retry_after| InvokeError::Resting { retry_after })?;
         let admitted = self.admit(deadline, &mut flight).await;
         let modules = admitted.inspect_err(|error| flight.ended(refusal(error)))?;
         let context = GuestContext {

@@ -16,6 +16,8 @@ pub(crate) enum Outcome {
     Ok,
     /// Refused before a guest ran.
     Busy,
+    /// Not tried, because the function only trapped lately.
+    Resting,
     Deadline,
     Trap,
     /// The guest returned without an answer, or with one that cannot be sent.
@@ -28,9 +30,10 @@ pub(crate) enum Outcome {
     Artefact,
 }
 
-const OUTCOMES: [(Outcome, &str); 8] = [
+const OUTCOMES: [(Outcome, &str); 9] = [
     (Outcome::Ok, "ok"),
     (Outcome::Busy, "busy"),
+    (Outcome::Resting, "resting"),
     (Outcome::Deadline, "deadline"),
     (Outcome::Trap, "trap"),
     (Outcome::Refused, "refused"),
@@ -61,6 +64,8 @@ pub struct Metrics {
     pub(crate) queued: Gauge,
     pub(crate) open_artefacts: Gauge,
     pub(crate) memory_refusals: Counter,
+    /// Functions that began to rest.
+    pub(crate) rests: Counter,
 }
 
 impl Metrics {
@@ -78,6 +83,7 @@ impl Metrics {
             queued: Gauge::default(),
             open_artefacts: Gauge::default(),
             memory_refusals: Counter::default(),
+            rests: Counter::default(),
         };
         registry.register("traps", "Guests that trapped, by reason", metrics.traps.clone());
         registry.register("compiles", "Artefacts asked for, by result", metrics.compiles.clone());
@@ -94,6 +100,11 @@ impl Metrics {
             "memory_refusals",
             "Guests that asked for more memory than they may have",
             metrics.memory_refusals.clone(),
+        );
+        registry.register(
+            "rests",
+            "Functions that were left alone for a while, because every call trapped",
+            metrics.rests.clone(),
         );
         metrics
     }

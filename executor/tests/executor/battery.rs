@@ -160,7 +160,8 @@ async fn any_sequence_of_host_calls_ends_well_and_hurts_nobody() {
             Err(
                 InvokeError::Deadline { .. }
                 | InvokeError::ResponseHead { .. }
-                | InvokeError::Partial(_),
+                | InvokeError::Partial(_)
+                | InvokeError::Resting { .. },
             ) => {}
             Err(error) => panic!("program {nth} ({digest}): {error:?}"),
         }

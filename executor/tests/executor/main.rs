@@ -20,3 +20,4 @@ mod limits;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod linked;
 mod logs;
+mod resting;
