@@ -131,3 +131,5 @@ pub const COMPILATIONS: usize = 1;
 
 /// Frames of a trap's backtrace. The innermost ones name the culprit.
 pub const BACKTRACE_FRAMES: usize = 20;
+/// Bytes of a function's name in it. Names of generic functions are long, and a guest may have any.
+pub const FUNCTION_NAME: usize = 256;

@@ -68,6 +68,7 @@
 //! | what a component passes in one call | [`HOST_CALL`](defaults::HOST_CALL) |
 //! | buffers and waits of one call of WASI preview 1 | [`IO_VECTORS`](defaults::IO_VECTORS), [`SUBSCRIPTIONS`](defaults::SUBSCRIPTIONS) |
 //! | random bytes of one call | [`RANDOM_BYTES`](defaults::RANDOM_BYTES), [`RANDOM_STEP`](defaults::RANDOM_STEP) |
+//! | names in a trap's backtrace | [`BACKTRACE_FRAMES`](defaults::BACKTRACE_FRAMES), [`FUNCTION_NAME`](defaults::FUNCTION_NAME) |
 //! | the patience of whoever runs it | [`BACKOFF_TRAPS`](defaults::BACKOFF_TRAPS) in a row, then it rests |
 //!
 //! # What callers must do
