@@ -9,12 +9,17 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
+use headgate_types::Scope;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::metrics::{Metrics, Outcome};
+use crate::{
+    backoff::{Admitted, Backoff, Change},
+    function::FunctionSpec,
+    metrics::{Metrics, Outcome},
+};
 
 /// A limit on what runs at once, with a bounded first-come first-served queue before it.
 #[derive(Debug)]
@@ -109,6 +114,9 @@ impl Drop for Waiting<'_> {
 pub(crate) struct Flight {
     outcome: Outcome,
     metrics: Arc<Metrics>,
+    function: Arc<FunctionSpec>,
+    backoff: Arc<Backoff>,
+    call: Admitted,
     slots: Option<Slots>,
 }
 
@@ -116,8 +124,17 @@ pub(crate) struct Flight {
 pub(crate) type Slots = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>, OwnedSemaphorePermit);
 
 impl Flight {
-    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { outcome: Outcome::Cancelled, metrics, slots: None }
+    /// Of a function that may be tried now; else after what time it may be.
+    pub(crate) fn begin(
+        metrics: Arc<Metrics>,
+        function: Arc<FunctionSpec>,
+        backoff: Arc<Backoff>,
+    ) -> Result<Self, Duration> {
+        let call = backoff.admit(Instant::now()).inspect_err(|_| {
+            metrics.invocation(Outcome::Resting);
+        })?;
+        let (outcome, slots) = (Outcome::Cancelled, None);
+        Ok(Self { outcome, metrics, function, backoff, call, slots })
     }
 
     /// Admitted: keeps the slots until the end.
@@ -142,5 +159,37 @@ impl Drop for Flight {
             self.metrics.in_flight.dec();
         }
         self.metrics.invocation(self.outcome);
+        let change = match self.outcome {
+            Outcome::Ok => self.backoff.answered(),
+            Outcome::Trap => self.backoff.trapped(self.call, Instant::now()),
+            _ => {
+                self.backoff.undecided(self.call);
+                None
+            }
+        };
+        if let Some(change) = change {
+            self.tell(change);
+        }
+    }
+}
+
+impl Flight {
+    /// One line when a function begins to rest, and one when it answers again.
+    #[cold]
+    fn tell(&self, change: Change) {
+        let Scope { project, function, .. } = &self.function.scope;
+        match change {
+            Change::Rests { traps, length } => {
+                self.metrics.rests.inc();
+                let rest = length.as_secs_f32();
+                tracing::warn!(%project, %function, traps, rest, "function rests");
+            }
+            Change::RestsOn { length } => {
+                self.metrics.rests.inc();
+                let rest = length.as_secs_f32();
+                tracing::debug!(%project, %function, rest, "function rests on");
+            }
+            Change::Answers => tracing::info!(%project, %function, "function answers again"),
+        }
     }
 }

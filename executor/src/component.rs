@@ -84,6 +84,7 @@ pub(crate) fn start(
     let request = prepare(http)?;
     let mut store = Store::new(engine, State::new(context));
     store.limiter(|state| &mut state.limits);
+    store.set_hostcall_fuel(defaults::HOST_CALL);
     watch(&mut store, context.pace.clone());
     let (head_sender, head) = oneshot::channel();
     let guest = Box::pin(async move {
@@ -177,7 +178,7 @@ fn field_limit(config: &Config) -> usize {
 }
 
 /// What WASI shows a guest: its variables and its log, and nothing of this machine but clocks and randomness.
-pub(crate) fn wasi(output: &Output, variables: &[(String, String)]) -> WasiCtxBuilder {
+fn wasi(output: &Output, variables: &[(String, String)]) -> WasiCtxBuilder {
     let mut builder = WasiCtx::builder();
     builder
         .envs(variables)

@@ -12,19 +12,22 @@ mod dns;
 mod env;
 mod errno;
 mod event;
+mod fifo;
 mod http_client;
 mod identity;
 mod memory;
+mod memory_view;
 mod module;
 mod redirect;
 mod reply;
 mod sdk_table;
+mod wasi;
 
 use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::oneshot;
 use wasmtime::{Engine, FuncType, Instance, Linker, Memory, Module, Store};
-use wasmtime_wasi::{I32Exit, p1::WasiP1Ctx};
+use wasmtime_wasi::I32Exit;
 
 use self::event::Event;
 pub(crate) use self::{
@@ -33,7 +36,6 @@ pub(crate) use self::{
 };
 use crate::{
     artefact::{Needs, Opened},
-    component,
     error::{Failure, InvokeError},
     function::FunctionSpec,
     invocation::HttpInvocation,
@@ -64,19 +66,22 @@ pub(crate) struct State {
     /// The guest's memory, once it is instantiated; none if it is linked, as each module has its own.
     memory: Option<Memory>,
     event: Event,
-    /// Made when the guest first calls WASI; many never do.
-    wasi: Option<Box<WasiP1Ctx>>,
+    views: memory_view::Views,
+    fifos: fifo::Fifos,
+    wasi: wasi::Wasi,
 }
 
 /// Everything a core guest may import.
 pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
-    wasmtime_wasi::p1::add_to_linker_async(&mut linker, State::wasi)?;
+    wasi::add_to_linker(&mut linker)?;
     env::add_to_linker(&mut linker)?;
     event::add_to_linker(&mut linker)?;
     http_client::add_to_linker(&mut linker)?;
     dns::add_to_linker(&mut linker)?;
     identity::add_to_linker(&mut linker)?;
+    memory_view::add_to_linker(&mut linker)?;
+    fifo::add_to_linker(&mut linker)?;
     sdk_table::add_to_linker(&mut linker)?;
     Ok(linker)
 }
@@ -285,18 +290,13 @@ impl State {
             resolvers: dns::Resolvers::default(),
             memory: None,
             event,
-            wasi: None,
+            views: memory_view::Views::default(),
+            fifos: fifo::Fifos::default(),
+            wasi: wasi::Wasi::new(),
         }
     }
 
     fn calls(&mut self) -> Calls {
         self.calls.get_or_insert_with(|| Calls::new(&self.on_demand)).clone()
-    }
-
-    fn wasi(&mut self) -> &mut WasiP1Ctx {
-        let (output, function) = (&self.output, &self.function);
-        self.wasi.get_or_insert_with(|| {
-            Box::new(component::wasi(output, &function.variables).build_p1())
-        })
     }
 }

@@ -57,6 +57,20 @@ pub const QUEUE: u32 = 1_000;
 /// What a refused client is told. Queues drain in well under a second or not at all.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// Calls in a row that trap, with no answer in between, after which a function rests. Fewer could be one client that
+/// tries the same thing again.
+pub const BACKOFF_TRAPS: u32 = 10;
+/// How far apart the first and the last of them must be. A burst of requests that trap is over by then, and a function
+/// that people use has answered one of them.
+pub const BACKOFF_AFTER: Duration = Duration::from_secs(5);
+/// How far apart they may be. A function that is called seldom costs nothing.
+pub const BACKOFF_WITHIN: Duration = Duration::from_secs(60);
+/// How long it rests at first: what clients are told to wait when a function is busy, too.
+pub const BACKOFF_MIN: Duration = Duration::from_secs(1);
+/// How long it rests at most. One call in ten seconds costs nothing, and nobody wants to wait longer for a function
+/// whose cause of trouble has gone.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(10);
+
 /// Bytes of a response head, names and values. Twice of what common clients accept, so only mistakes hit it.
 pub const RESPONSE_HEAD: usize = 64 << 10;
 /// Fields of a response head, as many as a request may have (hardening C1).
@@ -72,6 +86,11 @@ pub const RESPONSE_CHUNKS: usize = 2;
 pub const COMPONENT_CHUNK: usize = 256 << 10;
 /// Random bytes a guest may ask for in one call; they are made in host memory.
 pub const RANDOM_BYTES: u64 = 1 << 20;
+/// Random bytes made before a guest that wants many shares its worker.
+pub const RANDOM_STEP: u32 = 256 << 10;
+/// What one call of a component may have the host copy out of its memory. The longest are writes to a body, an eighth of
+/// it; wasmtime would take 128 MiB.
+pub const HOST_CALL: usize = 2 << 20;
 /// Host objects (streams, fields, pollables) one guest may hold. A hundred requests' worth.
 pub const HOST_RESOURCES: usize = 10_000;
 
@@ -92,6 +111,29 @@ pub const PREPARE_TIME: Duration = Duration::from_secs(5);
 pub const PREPARE_AT_ONCE: usize = 2;
 /// Functions that wait for that. What finds no place is ordered again with the next request.
 pub const PREPARE_ORDERS: usize = 256;
+
+/// Views of memory one guest may have open. Each is a few words of the host; modules hand over one or two at a time.
+pub const MEMORY_VIEWS: usize = 1_000;
+/// Queues of bytes one guest may have open. What is in them counts against its memory.
+pub const FIFOS: usize = 1_000;
+/// The least a queue or a file takes of its function's memory once there is a byte in it, to grow seldom.
+pub const BUFFER: usize = 64;
+/// Bytes copied at a time from one module's memory to another's; the host holds them in between.
+pub const COPY_STEP: usize = 64 << 10;
+
+/// Files and folders a guest may have in memory. What is in a file counts against its memory; a name and what is known
+/// of it take the host half a kilobyte at most.
+pub const FILES: usize = 1_000;
+/// Bytes of a file's name, as on Linux.
+pub const FILE_NAME: usize = 255;
+/// Bytes of a path, as on Linux.
+pub const PATH: usize = 4_096;
+/// Descriptors a guest may have open. Leaks then show at once.
+pub const DESCRIPTORS: usize = 256;
+/// Buffers one call may read or write, as on Linux. Nothing interrupts a call.
+pub const IO_VECTORS: u32 = 1_024;
+/// Things one call may wait for: a timer and each descriptor, twice.
+pub const SUBSCRIPTIONS: u32 = 1_024;
 
 /// A log line is cut into pieces of this size; it is what syslog receivers commonly take.
 pub const LOG_LINE: usize = 4 << 10;
@@ -131,3 +173,5 @@ pub const COMPILATIONS: usize = 1;
 
 /// Frames of a trap's backtrace. The innermost ones name the culprit.
 pub const BACKTRACE_FRAMES: usize = 20;
+/// Bytes of a function's name in it. Names of generic functions are long, and a guest may have any.
+pub const FUNCTION_NAME: usize = 256;

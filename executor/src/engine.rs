@@ -19,8 +19,9 @@ pub(crate) fn open(config: &Config) -> wasmtime::Result<Engine> {
         .epoch_interruption(true)
         .max_wasm_stack(defaults::WASM_STACK)
         .async_stack_size(defaults::FIBRE_STACK)
-        // A trap names its functions. Source offsets are left out: without a debugger nobody reads them, and
-        // the map makes every artefact a good tenth larger.
+        // A trap names its functions. Files and lines are left out. They need a map that makes every artefact a
+        // good tenth larger, and what toolchains emit by default has none of what they are looked up in; where it
+        // has, a guest would decide how long the host reads it, for each frame of each trap, outside its deadline.
         .wasm_backtrace_max_frames(NonZeroUsize::new(defaults::BACKTRACE_FRAMES))
         .generate_address_map(false)
         // Only native debuggers use it, and registering it is slow once thousands of artefacts were open.

@@ -6,6 +6,8 @@ use headgate_types::Digest;
 use wasmtime::{Module, Trap, WasmBacktrace};
 use wasmtime_wasi::I32Exit;
 
+use crate::defaults;
+
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Whose fault an error is, which decides the status and how loudly it is logged.
@@ -107,6 +109,9 @@ impl std::fmt::Display for MissingImport {
 pub enum InvokeError {
     #[error("too many requests are running and waiting")]
     Busy { retry_after: Duration },
+    /// Its latest calls all trapped, so this one was not tried.
+    #[error("the function rests, because every call of it traps")]
+    Resting { retry_after: Duration },
     #[error("the guest did not answer within {limit:?}")]
     Deadline { limit: Duration },
     #[error("the guest computed for more than {limit:?}")]
@@ -134,7 +139,8 @@ pub enum InvokeError {
 impl InvokeError {
     pub fn fault(&self) -> Fault {
         match self {
-            Self::Busy { .. } | Self::Request { .. } => Fault::Downstream,
+            // As with load, one line says when it begins; none for each request that meets it.
+            Self::Busy { .. } | Self::Resting { .. } | Self::Request { .. } => Fault::Downstream,
             Self::Deadline { .. }
             | Self::Computing { .. }
             | Self::Trap(_)
@@ -325,7 +331,7 @@ fn frames<'a>(backtrace: &WasmBacktrace, named: impl Fn(&Module) -> Option<&'a s
     for frame in backtrace.frames() {
         let symbol = frame.symbols().first().and_then(|symbol| symbol.name());
         match symbol.or_else(|| frame.func_name()) {
-            Some(name) => lines.push_str(name),
+            Some(name) => lines.push_str(&shown(name)),
             None => lines.push_str(&format!("function {}", frame.func_index())),
         }
         if let Some(module) = named(frame.module()) {
@@ -337,10 +343,36 @@ fn frames<'a>(backtrace: &WasmBacktrace, named: impl Fn(&Module) -> Option<&'a s
     lines
 }
 
+/// A function's name as its source has it, if it is Rust's, and not longer than anybody would read: the guest wrote it.
+fn shown(name: &str) -> String {
+    let mut name = format!("{:#}", rustc_demangle::demangle(cut(name)));
+    name.truncate(cut(&name).len());
+    name
+}
+
+fn cut(name: &str) -> &str {
+    &name[..name.floor_char_boundary(defaults::FUNCTION_NAME)]
+}
+
 fn list(missing: &[MissingImport]) -> String {
     missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn quoted(names: &[String]) -> String {
     if names.is_empty() { "nothing".to_owned() } else { format!("`{}`", names.join("`, `")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_shown_as_their_source_has_them_and_cut() {
+        assert_eq!(shown("_ZN4shop4cart5total17h0123456789abcdefE"), "shop::cart::total");
+        assert_eq!(shown("_RNvCs1234_7mycrate3foo"), "mycrate::foo");
+        assert_eq!(shown("main.total"), "main.total");
+        assert_eq!(shown(&"ä".repeat(10_000)).len(), defaults::FUNCTION_NAME);
+        let nested = "_RNvC1a".to_owned() + &"I".repeat(2_000);
+        assert!(shown(&nested).len() <= defaults::FUNCTION_NAME);
+    }
 }

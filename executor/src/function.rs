@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 use crate::{
     admission::{Flight, Gate, ProjectGate, Refused},
     artefact::Opened,
+    backoff::Backoff,
     component, core, defaults,
     error::{ArtefactError, InvokeError},
     executor::Shared,
@@ -93,6 +94,7 @@ pub(crate) struct Inner {
     gate: Gate,
     outside: Arc<Outside>,
     project: Option<ProjectGate>,
+    backoff: Arc<Backoff>,
     turns: Turns,
     pub(crate) warm: Warm,
 }
@@ -113,8 +115,8 @@ impl Function {
         };
         let at_once = executor.config.function_calls_at_once;
         let outside = Arc::new(Outside::new(executor.outbound.clone(), at_once));
-        let (spec, warm) = (Arc::new(spec), Warm::default());
-        Self(Arc::new(Inner { executor, spec, gate, outside, project, turns, warm }))
+        let (spec, backoff, warm) = (Arc::new(spec), Arc::default(), Warm::default());
+        Self(Arc::new(Inner { executor, spec, gate, outside, project, backoff, turns, warm }))
     }
 
     pub fn scope(&self) -> &Scope {
@@ -140,6 +142,11 @@ impl Function {
         self.0.executor.natives.start_up(self.0.spec.artefact)
     }
 
+    /// How much longer it is left alone, because its latest calls all trapped.
+    pub fn resting(&self) -> Option<Duration> {
+        self.0.backoff.resting(Instant::now())
+    }
+
     /// Runs a fresh instance on one event, inside the caller's task: dropping this future, or the body of the
     /// response, ends the guest at once.
     ///
@@ -153,7 +160,9 @@ impl Function {
         let function = &self.0;
         let arrival = Instant::now();
         let metrics = &function.executor.metrics;
-        let mut flight = Flight::new(metrics.clone());
+        let backoff = function.backoff.clone();
+        let mut flight = Flight::begin(metrics.clone(), function.spec.clone(), backoff)
+            .map_err(|retry_after| InvokeError::Resting { retry_after })?;
         let admitted = function.admit(arrival, &mut flight).await;
         let Admitted { modules, ready } =
             admitted.inspect_err(|error| flight.ended(refusal(error)))?;

@@ -21,8 +21,9 @@
 //! There are two kinds of guests, told apart by their bytes. A **component** exports
 //! `wasi:http/incoming-handler@0.2` and gets all of `wasi:cli/imports`, `wasi:http` and `wasi:config/store`; files
 //! and sockets are denied when used. A **core module** speaks Taubyte's ABI (`taubyte/sdk`, `env`, WASI preview 1):
-//! the areas `event`, `http/event`, `http/client`, `dns`, `self` and `crypto/rand` are served, every other function
-//! links and answers with an error number, and [`Compiled::unserved`] names those a guest imports.
+//! the areas `event`, `http/event`, `http/client`, `dns`, `self`, `i2mv` and `crypto/rand` are served, every other
+//! function links and answers with an error number, and [`Compiled::unserved`] names those a guest imports. WASI's files
+//! are in memory, for one request.
 //!
 //! Both call out by [`Outbound`], which the caller implements: where to is its policy, how much is bounded here, for
 //! one request and for all instances of a function.
@@ -37,8 +38,9 @@
 //!                      └─ the function       memory, started, called with the event
 //! ```
 //!
-//! They share the event, the answer and the limits. Each has the memory it defines, and a host function acts on
-//! that of the module which calls it, so modules pass each other numbers rather than pointers.
+//! They share the event, the answer, the files and the limits. Each has the memory it defines, and a host function
+//! acts on that of the module which calls it, so modules pass each other numbers rather than pointers: among them
+//! those of memory views and queues, through which one reads what another has.
 //!
 //! # Invariants
 //!
@@ -55,6 +57,25 @@
 //!    Compiling never happens on the way of a request, except to replace what was lost.
 //! 6. **No argument of a guest can panic the host**: core guests' pointers pass one checked helper.
 //!
+//! # What a guest can fill
+//!
+//! | what | ends at |
+//! |---|---|
+//! | memories, and of core guests also files and queues, together | [`FunctionLimits::memory`] |
+//! | tables | [`TABLE_ELEMENTS`](defaults::TABLE_ELEMENTS), [`TABLES`](defaults::TABLES) |
+//! | stack | [`WASM_STACK`](defaults::WASM_STACK) |
+//! | files and folders, descriptors | [`FILES`](defaults::FILES), [`DESCRIPTORS`](defaults::DESCRIPTORS) |
+//! | memory views, queues | [`MEMORY_VIEWS`](defaults::MEMORY_VIEWS), [`FIFOS`](defaults::FIFOS) |
+//! | fields of the answer | [`Config::response_fields`], [`Config::response_head`] |
+//! | the answer, before its client takes it | [`Config::response_buffer`], then [`RESPONSE_CHUNKS`](defaults::RESPONSE_CHUNKS) |
+//! | log | [`Config::log_request`] |
+//! | a component's streams, fields, pollables | [`HOST_RESOURCES`](defaults::HOST_RESOURCES) |
+//! | what a component passes in one call | [`HOST_CALL`](defaults::HOST_CALL) |
+//! | buffers and waits of one call of WASI preview 1 | [`IO_VECTORS`](defaults::IO_VECTORS), [`SUBSCRIPTIONS`](defaults::SUBSCRIPTIONS) |
+//! | random bytes of one call | [`RANDOM_BYTES`](defaults::RANDOM_BYTES), [`RANDOM_STEP`](defaults::RANDOM_STEP) |
+//! | names in a trap's backtrace | [`BACKTRACE_FRAMES`](defaults::BACKTRACE_FRAMES), [`FUNCTION_NAME`](defaults::FUNCTION_NAME) |
+//! | the patience of whoever runs it | [`BACKOFF_TRAPS`](defaults::BACKOFF_TRAPS) in a row, then it rests |
+//!
 //! # What callers must do
 //!
 //! Poll. A client that reads slowly keeps its guest's slot, so bound the time a write may take. The body of a
@@ -66,6 +87,7 @@
 
 mod admission;
 mod artefact;
+mod backoff;
 mod body;
 mod compile;
 mod component;

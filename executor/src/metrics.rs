@@ -36,6 +36,8 @@ pub(crate) enum Outcome {
     Ok,
     /// Refused before a guest ran.
     Busy,
+    /// Not tried, because the function only trapped lately.
+    Resting,
     Deadline,
     Trap,
     /// The guest returned without an answer, or with one that cannot be sent.
@@ -48,9 +50,10 @@ pub(crate) enum Outcome {
     Artefact,
 }
 
-const OUTCOMES: [(Outcome, &str); 8] = [
+const OUTCOMES: [(Outcome, &str); 9] = [
     (Outcome::Ok, "ok"),
     (Outcome::Busy, "busy"),
+    (Outcome::Resting, "resting"),
     (Outcome::Deadline, "deadline"),
     (Outcome::Trap, "trap"),
     (Outcome::Refused, "refused"),
@@ -88,6 +91,8 @@ pub struct Metrics {
     pub(crate) prepared: Gauge,
     pub(crate) open_artefacts: Gauge,
     pub(crate) memory_refusals: Counter,
+    /// Functions that began to rest.
+    pub(crate) rests: Counter,
 }
 
 impl Metrics {
@@ -109,6 +114,7 @@ impl Metrics {
             prepared: Gauge::default(),
             open_artefacts: Gauge::default(),
             memory_refusals: Counter::default(),
+            rests: Counter::default(),
         };
         registry.register("traps", "Guests that trapped, by reason", metrics.traps.clone());
         registry.register("compiles", "Artefacts asked for, by result", metrics.compiles.clone());
@@ -130,6 +136,11 @@ impl Metrics {
             "memory_refusals",
             "Guests that asked for more memory than they may have",
             metrics.memory_refusals.clone(),
+        );
+        registry.register(
+            "rests",
+            "Functions that were left alone for a while, because every call trapped",
+            metrics.rests.clone(),
         );
         metrics
     }

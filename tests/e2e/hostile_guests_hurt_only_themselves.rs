@@ -41,6 +41,35 @@ async fn a_guest_that_never_answers_is_ended_at_its_deadline() {
 }
 
 #[tokio::test]
+async fn a_function_that_only_traps_rests() {
+    let node = TestNode::dev(fixture("hostile")).await;
+    let mut client = node.client(Protocol::Http1, HOST).await;
+    let begun = Instant::now();
+    let rests = eventually("the function rests", || async {
+        let answer = node.get(HOST, "/core/trap").await;
+        (answer.status != StatusCode::BAD_GATEWAY).then_some(answer)
+    });
+    let rests = rests.await;
+    assert_eq!(rests.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(begun.elapsed() >= Duration::from_secs(5), "a burst is no reason");
+    assert_eq!(rests.headers["retry-after"], "1");
+    assert_eq!(client.get("/core/flush").await.text(), "ab");
+    let metrics = node.metrics().await;
+    assert_eq!(metrics.value("headgate_executor_rests_total"), Some(1.0));
+    eventually("a line says so", || async {
+        let lines = node.log().into_iter().filter(|line| line.contains("function rests"));
+        (lines.count() == 1).then_some(())
+    })
+    .await;
+    // One call a second later is tried.
+    let status = eventually("it is tried again", || async {
+        let status = node.get(HOST, "/core/trap").await.status;
+        (status != StatusCode::SERVICE_UNAVAILABLE).then_some(status)
+    });
+    assert_eq!(status.await, StatusCode::BAD_GATEWAY);
+}
+
+#[tokio::test]
 async fn neighbours_are_answered_while_guests_loop() {
     let node = TestNode::dev(fixture("hostile")).await;
     let mut loops = JoinSet::new();

@@ -21,6 +21,14 @@ async fn functions_are_made_of_libraries() {
     assert_eq!(node.get(HOST, "/quote").await.status, StatusCode::BAD_REQUEST);
 }
 
+#[tokio::test]
+async fn a_library_hands_over_what_it_wrote() {
+    let node = TestNode::dev(fixture("invoices")).await;
+    let letter = node.get(HOST, "/letter").await;
+    let text = "Dear neighbour, this was never in your memory. Posted.";
+    assert_eq!((letter.status, &*letter.text()), (StatusCode::OK, text));
+}
+
 fn stamps(answer: &Answer) -> Vec<HeaderValue> {
     answer.headers.get_all("x-stamp").iter().cloned().collect()
 }

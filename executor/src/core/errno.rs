@@ -36,6 +36,7 @@ pub(super) const FAILED_ADDRESS_LOOKUP: Errno = 103;
 pub(super) const FAILED_CNAME_LOOKUP: Errno = 104;
 pub(super) const FAILED_MX_LOOKUP: Errno = 105;
 pub(super) const MEMORY_VIEW_NOT_FOUND: Errno = 111;
+pub(super) const INVALID_BOOL: Errno = 114;
 pub(super) const FIFO_NOT_FOUND: Errno = 115;
 pub(super) const P2P_DISCOVER_FAILED: Errno = 117;
 

@@ -86,17 +86,6 @@ const UNSERVED: &[Unserved] = &[
     row("getMessageDataSize", "ii", Some(errno::NIL_ADDRESS)),
     row("getMessageChannel", "ii", Some(errno::NIL_ADDRESS)),
     row("getMessageChannelSize", "ii", Some(errno::NIL_ADDRESS)),
-    // i2mv/memoryView
-    row("memoryViewNew", "iiii", Some(errno::MEMORY_VIEW_NOT_FOUND)),
-    row("memoryViewOpen", "iii", Some(errno::MEMORY_VIEW_NOT_FOUND)),
-    row("memoryViewRead", "iiiii", Some(errno::MEMORY_VIEW_NOT_FOUND)),
-    row("memoryViewClose", "i", None),
-    // i2mv/fifo
-    row("fifoNew", "i", Some(errno::NONE)),
-    row("fifoPush", "ii", Some(errno::FIFO_NOT_FOUND)),
-    row("fifoPop", "ii", Some(errno::FIFO_NOT_FOUND)),
-    row("fifoIsCloser", "ii", Some(errno::FIFO_NOT_FOUND)),
-    row("fifoClose", "i", None),
     // storage
     row("storageNew", "iii", Some(errno::DATABASE_CREATE_FAILED)),
     row("storageGet", "iii", Some(errno::STORAGE_NOT_FOUND)),

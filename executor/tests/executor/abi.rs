@@ -4,7 +4,10 @@ use std::fmt::Write as _;
 
 use headgate_executor::GuestKind;
 
-use crate::lab::{Lab, answer, call, get, guest, post, wat};
+use crate::{
+    every_call,
+    lab::{Lab, answer, call, get, guest, post, wat},
+};
 
 /// A module that imports one function, calls it with these arguments and answers its errno as text.
 fn calling(name: &str, arguments: &[&str]) -> Vec<u8> {
@@ -165,9 +168,9 @@ async fn what_is_not_served_answers_with_its_areas_errno() {
 async fn all_of_taubytes_functions_link() {
     let lab = Lab::new();
     let mut module = String::from("(module\n");
-    for line in include_str!("taubyte_sdk.txt").lines().filter(|line| !line.starts_with('#')) {
-        let (name, signature) = line.split_once(' ').unwrap();
-        writeln!(module, r#"(import "taubyte/sdk" "{name}" (func {signature}))"#).unwrap();
+    let functions = every_call::functions();
+    for function in functions.iter().filter(|function| function.module == "taubyte/sdk") {
+        writeln!(module, "{}", function.import(function.name)).unwrap();
     }
     let imports = module.lines().count() - 1;
     assert_eq!(imports, 182, "138 of today and 44 that older SDKs import");

@@ -9,7 +9,12 @@ use headgate_types::{ByteSize, Digest};
 use crate::lab::{Lab, answer, call, get, guest, spec, text_of, wat};
 
 /// A function of `own` that is linked with these modules, each after what it imports from.
-async fn linked(lab: &Lab, own: &[u8], export: &str, others: &[(&str, Vec<u8>)]) -> Function {
+pub(crate) async fn linked(
+    lab: &Lab,
+    own: &[u8],
+    export: &str,
+    others: &[(&str, Vec<u8>)],
+) -> Function {
     lab.executor.function(linked_spec(lab, own, export, others).await)
 }
 

@@ -4,16 +4,24 @@
 mod abi;
 mod admission;
 mod artefacts;
+mod battery;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod calls;
 mod components;
 mod core_guests;
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+mod every_call;
+mod files;
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
+mod handing_over;
+mod hoarding;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod lab;
 mod limits;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod linked;
 mod logs;
+mod resting;
 mod start_up;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod upstream;

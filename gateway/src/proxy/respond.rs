@@ -3,7 +3,7 @@
 //! A visitor learns what happened and the request id to quote, never what is inside. A developer, on a
 //! dev node, also sees the diagnostics of a revision that was refused.
 
-use std::sync::atomic::Ordering;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 use headgate_edge::ConnectionInfo;
@@ -203,7 +203,7 @@ pub(super) async fn refuse_body(
 }
 
 /// A guest that gave no answer. The status says whose fault it was: 502 and 504 are the guest's, 503 is
-/// load, 500 is ours.
+/// load or a function that rests, 500 is ours.
 pub(super) async fn guest_failed(
     session: &mut ServerSession,
     ctx: &mut RequestContext<'_>,
@@ -213,10 +213,12 @@ pub(super) async fn guest_failed(
     note_guest_failure(ctx, route, error);
     match error {
         InvokeError::Busy { retry_after } => {
-            let seconds = HeaderValue::from(retry_after.as_secs().max(1));
             let text = "This function is busy. Please try again in a moment.";
-            let retry = [(header::RETRY_AFTER, seconds)];
-            say(session, ctx, StatusCode::SERVICE_UNAVAILABLE, text, &retry).await
+            say(session, ctx, StatusCode::SERVICE_UNAVAILABLE, text, &[retry(*retry_after)]).await
+        }
+        InvokeError::Resting { retry_after } => {
+            let text = "This function keeps failing, so it rests. Please try again in a moment.";
+            say(session, ctx, StatusCode::SERVICE_UNAVAILABLE, text, &[retry(*retry_after)]).await
         }
         InvokeError::Request { reason } => {
             let text = format!("The function cannot be asked this: {reason}.");
@@ -232,6 +234,12 @@ pub(super) async fn guest_failed(
         }
         _ => say(session, ctx, StatusCode::BAD_GATEWAY, "The function failed.", &[]).await,
     }
+}
+
+/// Whole seconds, rounded up: who comes earlier is refused again.
+fn retry(after: Duration) -> (HeaderName, HeaderValue) {
+    let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+    (header::RETRY_AFTER, HeaderValue::from(seconds.max(1)))
 }
 
 fn note_guest_failure(ctx: &mut RequestContext<'_>, route: &Route, error: &InvokeError) {
