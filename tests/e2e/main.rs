@@ -8,6 +8,7 @@ mod certificates;
 mod dev_reloads;
 mod dev_serves_the_shop;
 mod drain;
+mod every_language_does_a_job;
 mod functions_call_out;
 mod going_back;
 mod hostile_guests_hurt_only_themselves;

@@ -1,4 +1,4 @@
-// What the C guests use of Taubyte's ABI (module `taubyte/sdk`): event id first, errno back, 0 = ok.
+// What the guests in C and C++ use of Taubyte's ABI (module `taubyte/sdk`): event id first, errno back, 0 = ok.
 #pragma once
 
 // A function of the host, one of another module, and one for others.

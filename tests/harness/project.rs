@@ -1,7 +1,7 @@
 //! Projects to serve: copies of the fixtures, and one that is as small as can be.
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
@@ -16,10 +16,15 @@ pub fn fixture(name: &str) -> PathBuf {
     folder
 }
 
-/// The module of a guest of `tests/guests`.
+/// The module of a guest of `tests/guests`, unpacked if it is kept packed.
 pub fn guest(name: &str) -> Vec<u8> {
-    let path = tests().join("guests").join(name).join(format!("{name}.wasm"));
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    let plain = tests().join("guests").join(name).join(format!("{name}.wasm"));
+    let packed = plain.with_extension("wasm.zst");
+    let found = match File::open(&packed) {
+        Ok(file) => zstd::decode_all(file),
+        Err(_) => fs::read(&plain),
+    };
+    found.unwrap_or_else(|error| panic!("{}: {error}", plain.display()))
 }
 
 /// A project in a folder of its own, to be changed at will.
