@@ -6,7 +6,6 @@ use bytes::Bytes;
 use headgate_types::Digest;
 use moka::{policy::EvictionPolicy, sync::Cache};
 use wasmtime::ResourcesRequired;
-use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::{component, core, defaults, metrics::Metrics};
 
@@ -18,7 +17,7 @@ pub trait Artefacts: Send + Sync + 'static {
 
 /// An artefact ready to be instantiated: imports resolved, entries found.
 pub(crate) enum Opened {
-    Component { pre: ProxyPre<component::State>, needs: Needs },
+    Component { pre: component::Pre, needs: Needs },
     Core(core::CoreModule),
 }
 

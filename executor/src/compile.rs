@@ -43,7 +43,6 @@ pub enum GuestKind {
 const CORE_HEADER: [u8; 8] = *b"\0asm\x01\0\0\0";
 /// `\0asm` version 13, layer 1: the component binary format.
 const COMPONENT_HEADER: [u8; 8] = *b"\0asm\x0d\0\x01\0";
-const HANDLER: &str = "wasi:http/incoming-handler@0.2.";
 
 /// Refuses what is not worth a compiler's time.
 pub(crate) fn accept(wasm: &[u8], limit: u64) -> Result<(), CompileError> {
@@ -77,7 +76,10 @@ pub(crate) fn component(
     if !missing.is_empty() {
         return Err(CompileError::MissingImports(missing));
     }
-    if !ty.exports(engine).any(|(name, _)| name.starts_with(HANDLER)) {
+    let is_entry = |name: &str| {
+        name.starts_with(component::INCOMING_HANDLER) || name.starts_with(component::HANDLER)
+    };
+    if !ty.exports(engine).any(|(name, _)| is_entry(name)) {
         let exports = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
         return Err(CompileError::NoHandler { exports });
     }
@@ -88,9 +90,9 @@ pub(crate) fn component(
     Ok(Compiled { kind: GuestKind::Component, entries, unserved, least_memory, linkage, fresh })
 }
 
-/// Interfaces of version 0.2 that the linker provides: `wasi:cli/imports` and `wasi:http`. wasmtime's linker
-/// cannot be asked, and stops at the first it lacks.
-const INTERFACES: [&str; 29] = [
+/// Interfaces that the linker provides in both versions: of `wasi:cli/imports` and `wasi:http`. wasmtime's linker cannot
+/// be asked, and stops at the first it lacks.
+const BOTH: [&str; 18] = [
     "wasi:cli/environment",
     "wasi:cli/exit",
     "wasi:cli/stderr",
@@ -102,19 +104,32 @@ const INTERFACES: [&str; 29] = [
     "wasi:cli/terminal-stdin",
     "wasi:cli/terminal-stdout",
     "wasi:clocks/monotonic-clock",
-    "wasi:clocks/wall-clock",
     "wasi:filesystem/preopens",
     "wasi:filesystem/types",
-    "wasi:http/outgoing-handler",
     "wasi:http/types",
-    "wasi:io/error",
-    "wasi:io/poll",
-    "wasi:io/streams",
     "wasi:random/insecure",
     "wasi:random/insecure-seed",
     "wasi:random/random",
-    "wasi:sockets/instance-network",
     "wasi:sockets/ip-name-lookup",
+];
+
+/// What only 0.3 has.
+const NEWER: [&str; 5] = [
+    "wasi:cli/types",
+    "wasi:clocks/system-clock",
+    "wasi:clocks/types",
+    "wasi:http/client",
+    "wasi:sockets/types",
+];
+
+/// What only 0.2 has.
+const OLDER: [&str; 11] = [
+    "wasi:clocks/wall-clock",
+    "wasi:http/outgoing-handler",
+    "wasi:io/error",
+    "wasi:io/poll",
+    "wasi:io/streams",
+    "wasi:sockets/instance-network",
     "wasi:sockets/network",
     "wasi:sockets/tcp",
     "wasi:sockets/tcp-create-socket",
@@ -130,7 +145,14 @@ fn is_provided(import: &str) -> bool {
         return true;
     }
     let Some((name, version)) = import.split_once('@') else { return false };
-    INTERFACES.contains(&name) && version.starts_with("0.2.")
+    let only = if version.starts_with("0.2.") {
+        &OLDER[..]
+    } else if version.starts_with("0.3.") {
+        &NEWER[..]
+    } else {
+        return false;
+    };
+    BOTH.contains(&name) || only.contains(&name)
 }
 
 /// Types come with the interfaces that define them.

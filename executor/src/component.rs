@@ -1,8 +1,11 @@
-//! Guests that are components exporting `wasi:http/incoming-handler@0.2`.
+//! Guests that are components exporting `wasi:http/incoming-handler@0.2` or `wasi:http/handler@0.3`.
 //!
 //! They get all of `wasi:cli/imports`, `wasi:http` and `wasi:config/store`: clocks, randomness, their variables,
 //! requests to others, and an output that is logged. Files, sockets and names are linked, because toolchains import
 //! them, and denied when used.
+
+mod handler;
+mod shared_body;
 
 use std::sync::Arc;
 
@@ -11,7 +14,7 @@ use http_body_util::BodyExt;
 use tokio::sync::oneshot;
 use wasmtime::{
     Engine, Store,
-    component::{HasData, Linker, ResourceTable},
+    component::{Component, HasData, Linker, ResourceTable},
 };
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView, p2::bindings::io};
 use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
@@ -19,6 +22,7 @@ use wasmtime_wasi_http::{
     Error as WasiError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks,
     WasiHttpView,
     p2::bindings::{ProxyPre, http::types::Scheme},
+    p3::bindings::ServicePre,
 };
 
 use crate::{
@@ -63,6 +67,8 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     linker.allow_shadowing(false);
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_config::add_to_linker(&mut linker, State::settings)?;
+    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -88,7 +94,19 @@ pub(crate) fn start(
     watch(&mut store, context.pace.clone());
     let (head_sender, head) = oneshot::channel();
     let guest = Box::pin(async move {
-        match handle(&opened, &mut store, scheme, request, head_sender).await {
+        let handled = match &*opened {
+            Opened::Component { pre: Pre::IncomingHandler(pre), .. } => {
+                handle(pre, &mut store, scheme, request, head_sender).await
+            }
+            Opened::Component { pre: Pre::Handler(pre), .. } => {
+                // Boxed, so that guests of 0.2 do not carry what this takes.
+                Box::pin(handler::handle(pre, &mut store, scheme, request, head_sender)).await
+            }
+            Opened::Core(_) => {
+                Err(wasmtime::format_err!("a core module was started as a component"))
+            }
+        };
+        match handled {
             Ok(()) => Ok(Ended::Component(store)),
             Err(error) => Err(Failure::of(&error, store.data().limits.refused(), |_| None)),
         }
@@ -97,15 +115,12 @@ pub(crate) fn start(
 }
 
 async fn handle(
-    opened: &Opened,
+    pre: &ProxyPre<State>,
     store: &mut Store<State>,
     scheme: Scheme,
     request: http::Request<RequestBody>,
     head: oneshot::Sender<Head>,
 ) -> wasmtime::Result<()> {
-    let Opened::Component { pre, .. } = opened else {
-        wasmtime::bail!("a core module was started as a component");
-    };
     let request = store.data_mut().http().new_incoming_request(scheme, request)?;
     let out = store.data_mut().http().new_response_outparam_from_callback(|answer| {
         let answer = match answer {
@@ -245,10 +260,26 @@ impl WasiHttpHooks for Hooks {
     }
 }
 
-/// The component's entry, resolved once.
-pub(crate) fn entry(
-    linker: &Linker<State>,
-    component: &wasmtime::component::Component,
-) -> wasmtime::Result<ProxyPre<State>> {
-    ProxyPre::new(linker.instantiate_pre(component)?)
+/// A component's entry, resolved once.
+pub(crate) enum Pre {
+    /// `wasi:http/incoming-handler@0.2`
+    IncomingHandler(ProxyPre<State>),
+    /// `wasi:http/handler@0.3`
+    Handler(ServicePre<State>),
+}
+
+/// What a component may export to be called.
+pub(crate) const INCOMING_HANDLER: &str = "wasi:http/incoming-handler@0.2.";
+pub(crate) const HANDLER: &str = "wasi:http/handler@0.3.";
+
+/// Resolves a component's entry; of one that has both, the newer.
+pub(crate) fn entry(linker: &Linker<State>, component: &Component) -> wasmtime::Result<Pre> {
+    let ty = component.component_type();
+    let mut exports = ty.exports(component.engine());
+    let newer = exports.any(|(name, _)| name.starts_with(HANDLER));
+    let pre = linker.instantiate_pre(component)?;
+    Ok(match newer {
+        true => Pre::Handler(ServicePre::new(pre)?),
+        false => Pre::IncomingHandler(ProxyPre::new(pre)?),
+    })
 }

@@ -26,8 +26,8 @@ pub(crate) fn open(config: &Config) -> wasmtime::Result<Engine> {
         .generate_address_map(false)
         // Only native debuggers use it, and registering it is slow once thousands of artefacts were open.
         .native_unwind_info(false)
-        // Component-model async comes with wasi:http 0.3; until then its bookkeeping would only cost.
-        .concurrency_support(false)
+        // Guests of wasi:http 0.3 run several calls and streams at once.
+        .wasm_component_model_async(true)
         // Pointers of both guest ABIs are 32 bits wide.
         .wasm_memory64(false)
         .memory_init_cow(true);

@@ -58,7 +58,7 @@ pub enum CompileError {
     /// An interface is known, but not as the guest wants it.
     #[error("an interface does not match what the guest imports")]
     Incompatible(#[source] Cause),
-    #[error("the component does not export `wasi:http/incoming-handler@0.2`, it exports {}", quoted(.exports))]
+    #[error("the component exports neither `wasi:http/incoming-handler@0.2` nor `wasi:http/handler@0.3`, it exports {}", quoted(.exports))]
     NoHandler { exports: Vec<String> },
     #[error("failed to keep the native artefact")]
     Native(#[source] Cause),

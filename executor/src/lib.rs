@@ -19,7 +19,7 @@
 //! ```
 //!
 //! There are two kinds of guests, told apart by their bytes. A **component** exports
-//! `wasi:http/incoming-handler@0.2` and gets all of `wasi:cli/imports`, `wasi:http` and `wasi:config/store`; files
+//! `wasi:http/incoming-handler@0.2` or `wasi:http/handler@0.3` and gets all of `wasi:cli/imports`, `wasi:http` and `wasi:config/store`; files
 //! and sockets are denied when used. A **core module** speaks Taubyte's ABI (`taubyte/sdk`, `env`, WASI preview 1):
 //! the areas `event`, `http/event`, `http/client`, `dns`, `self`, `i2mv` and `crypto/rand` are served, every other
 //! function links and answers with an error number, and [`Compiled::unserved`] names those a guest imports. WASI's files
@@ -83,7 +83,7 @@
 //! first: feed it from a channel, or poll both sides together. A response whose body ends in an error must end
 //! its connection.
 //!
-//! Not here yet: wasi:http 0.3, state, channels, timers.
+//! Not here yet: state, channels, timers.
 
 mod admission;
 mod artefact;

@@ -4,6 +4,7 @@
 mod abi;
 mod admission;
 mod artefacts;
+mod async_components;
 mod battery;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod calls;
