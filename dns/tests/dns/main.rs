@@ -1,0 +1,12 @@
+//! The name server from outside: its answers as messages, its sockets as clients see them, and beside
+//! other servers that have the same zone.
+
+mod answers;
+mod lab;
+mod limits;
+mod node;
+mod peers;
+mod properties;
+mod reload;
+mod wire;
+mod zones;
