@@ -2,6 +2,7 @@
 
 pub mod deploy;
 pub mod distinct;
+pub mod dns;
 pub mod function;
 pub mod hog;
 pub mod reply;
@@ -19,7 +20,7 @@ pub struct Row {
     pub run: fn(&Bench) -> anyhow::Result<Vec<Line>>,
 }
 
-pub const ROWS: [Row; 10] = [
+pub const ROWS: [Row; 11] = [
     Row {
         name: "reply-h1",
         question: "What does an in-process reply cost beside bare servers, HTTP/1.1 keep-alive?",
@@ -49,6 +50,11 @@ pub const ROWS: [Row; 10] = [
         name: "route-lookup",
         question: "What does it cost to find a route among 100,000 hosts?",
         run: route::run,
+    },
+    Row {
+        name: "dns",
+        question: "What does an answer over UDP cost beside Knot DNS and NSD, in zones of 1 to 100,000 records?",
+        run: dns::run,
     },
     Row {
         name: "site-file",
