@@ -3,6 +3,7 @@
 pub mod burst;
 pub mod deploy;
 pub mod distinct;
+pub mod dns;
 pub mod function;
 pub mod hog;
 pub mod reply;
@@ -55,6 +56,11 @@ pub const ROWS: [Row; 11] = [
         name: "route-lookup",
         question: "What does it cost to find a route among 100,000 hosts?",
         run: route::run,
+    },
+    Row {
+        name: "dns",
+        question: "What does an answer over UDP cost beside Knot DNS and NSD, in zones of 1 to 100,000 records?",
+        run: dns::run,
     },
     Row {
         name: "site-file",
