@@ -208,7 +208,7 @@ fn refused_for_its_shape(problems: &Diagnostics) -> bool {
 }
 
 /// What takes a parser, another value or the disk to see.
-const BY_READER_ALONE: [&str; 16] = [
+const BY_READER_ALONE: [&str; 17] = [
     "is not an address",
     "is not a loopback address",
     "is not known to this headgate",
@@ -221,6 +221,7 @@ const BY_READER_ALONE: [&str; 16] = [
     "repositories cannot be followed",
     "the URL holds credentials",
     "cannot read",
+    "there is no file",
     "stands without a `token_file`",
     "stands beside a `config`",
     "is for ssh",

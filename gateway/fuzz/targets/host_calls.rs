@@ -59,7 +59,13 @@ static LAB: LazyLock<Lab> = LazyLock::new(|| {
     let mut config = Config::new(folder.path().join("native"));
     config.instances = 1;
     let metrics = Arc::new(Metrics::new(&mut prometheus_client::registry::Registry::default()));
-    let executor = Executor::open(config, Arc::new(Nothing), Arc::new(Nothing), metrics);
+    let executor = Executor::open(
+        config,
+        Arc::new(Nothing),
+        Arc::new(Nothing),
+        Arc::new(headgate_executor::NoWayOut),
+        metrics,
+    );
     let executor = executor.expect("an executor");
     let wasm = wat::parse_str(every_call::guest()).expect("the guest is WebAssembly");
     let artefact = Digest::of(&wasm);

@@ -90,16 +90,20 @@ pub(crate) fn of_guest(
     }
     let hint = match bases.iter().find(|base| !tree.under(base).is_empty()) {
         Some(base) => format!(
-            "`{base}/` holds no built guest: build it {}, and if this is a repository, commit the \
-             result (`.gitignore` may leave it out)",
+            "`{base}/` holds no built guest: {}; if this is a repository, commit the result \
+             (`.gitignore` may leave it out)",
             sources::how_to_build(tree, base)
         ),
         None => format!(
-            "put the {0}'s WebAssembly at `{1}.wasm`, or its sources and the `main.wasm` they are built \
-             to into `{1}/`; `headgate new` shows how in several languages",
+            "put the {0}'s WebAssembly at `{1}.wasm`, or at `{1}/main.wasm`, beside its sources; \
+             `headgate new` shows how in several languages",
             group.noun(),
             bases[0]
         ),
+    };
+    let hint = match search.linked {
+        true => format!("{hint}; or put the file itself where the link is"),
+        false => hint,
     };
     let message = format!("the {} `{}` has no WebAssembly file", group.noun(), name.name);
     let mut diagnostic = search.failed(Diagnostic::error(codes::ARTEFACT_NOT_FOUND, message));
@@ -171,11 +175,13 @@ struct Search<'a> {
     tree: &'a dyn Tree,
     tried: Vec<String>,
     notes: Vec<String>,
+    /// A link is where the file could be.
+    linked: bool,
 }
 
 impl<'a> Search<'a> {
     fn new(tree: &'a dyn Tree) -> Self {
-        Self { tree, tried: Vec::new(), notes: Vec::new() }
+        Self { tree, tried: Vec::new(), notes: Vec::new(), linked: false }
     }
 
     /// A plain file with something in it.
@@ -227,7 +233,10 @@ impl<'a> Search<'a> {
                     "`{step}` is a Git submodule: its files belong to another repository, and are \
                      not part of this project"
                 ),
-                kind => format!("`{step}` is a {kind}, which is not followed"),
+                kind => {
+                    self.linked |= kind == EntryKind::Symlink;
+                    format!("`{step}` is a {kind}, which is not followed")
+                }
             };
             if !self.notes.contains(&note) {
                 self.notes.push(note);

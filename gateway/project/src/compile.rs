@@ -165,8 +165,10 @@ impl Compiler<'_> {
             return Application { name, id: None, about: About::default() };
         };
         self.check_name(&name, &common.name, "folder");
+        let project = self.project_name.clone();
         if let Written::Value(id) = &common.id {
-            self.check_id(id);
+            // No group has this name, so no resource has this id.
+            self.check_id(id, || identity::derive(&project, Some(&*name), "", ""));
         }
         let about = self.about(Some(&name), &common);
         Application { name, id: common.id.value().map(|at| at.value.to_string()), about }
@@ -177,11 +179,13 @@ impl Compiler<'_> {
         let raw::Resource { application, name, common, place, .. } = resource;
         self.check_name(name, &common.name, "file");
         let about = self.about(application.as_ref(), common);
+        let project = self.project_name.clone();
+        let derived = || identity::derive(&project, application.as_deref(), group.folder(), name);
         if let Written::Value(id) = &common.id {
-            self.check_id(id);
+            self.check_id(id, derived);
             return (id.value.to_string(), about);
         }
-        let id = identity::derive(&self.project_name, application.as_deref(), group, name);
+        let id = derived();
         let message = format!("the {} `{name}` has no `id`", group.noun());
         self.report.push(
             Diagnostic::warning(codes::MISSING_ID, message)
@@ -205,7 +209,8 @@ impl Compiler<'_> {
         }
     }
 
-    fn check_id(&mut self, At { value, place }: &At<Text>) {
+    /// `another` is an id that nothing else has.
+    fn check_id(&mut self, At { value, place }: &At<Text>, another: impl FnOnce() -> String) {
         let Some(first) = self.ids.insert(value.clone(), place.clone()) else { return };
         self.report.push(
             Diagnostic::warning(
@@ -216,7 +221,7 @@ impl Compiler<'_> {
             .label("also here")
             .related(first, "first here")
             .note("ids tell resources apart when one of them is renamed")
-            .hint("when you copy a file, remove its `id`"),
+            .hint(format!("in whichever is the copy, write `id: {}`", another())),
         );
     }
 
@@ -269,7 +274,7 @@ impl Compiler<'_> {
         self.report.push(
             Diagnostic::warning(codes::NOT_SERVED_YET, message)
                 .at(place)
-                .hint("the rest of the project is served; this file may stay"),
+                .hint("this file may stay; it stops nothing else"),
         );
         self.unserved.push(Idle {
             group,
@@ -302,7 +307,7 @@ impl Compiler<'_> {
         self.report.push(
             Diagnostic::warning(codes::NOT_SERVED_YET, "accounts at clouds are not used here")
                 .at(place)
-                .hint("the rest of the project is served; these lines may stay"),
+                .hint("these lines may stay; they stop nothing else"),
         );
         let cloud = |(At { value: name, place }, raw): (At<Text>, raw::Cloud)| {
             let what = format!("the cloud {}", quoted(&name));

@@ -292,8 +292,17 @@ const MAX_QUOTED: usize = 60;
 
 /// `` `a`, `b` and `c` ``; of long lists only the beginning.
 pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    listed_up_to(MAX_LISTED, names)
+}
+
+/// The same with none left out: for what there are few of, and any could be the one.
+pub(crate) fn all_listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    listed_up_to(usize::MAX, names)
+}
+
+fn listed_up_to<'a>(most: usize, names: impl IntoIterator<Item = &'a str>) -> String {
     let names: Vec<_> = names.into_iter().collect();
-    let shown: Vec<_> = names.iter().take(MAX_LISTED).map(|name| quoted(name)).collect();
+    let shown: Vec<_> = names.iter().take(most).map(|name| quoted(name)).collect();
     match (shown.as_slice(), names.len() - shown.len()) {
         ([], _) => String::new(),
         ([one], 0) => one.clone(),

@@ -2,13 +2,11 @@
 
 use headgate_types::Digest;
 
-use crate::model::Group;
-
 /// `hg-` and 40 hex digits, made of names alone: the same in every commit and on every node, and
 /// another one only after a renaming. No name contains the separator.
-pub(crate) fn derive(project: &str, application: Option<&str>, group: Group, name: &str) -> String {
+pub(crate) fn derive(project: &str, application: Option<&str>, group: &str, name: &str) -> String {
     let application = application.unwrap_or_default();
-    let names = ["headgate-id-1", project, application, group.folder(), name].join("\0");
+    let names = ["headgate-id-1", project, application, group, name].join("\0");
     let digest = Digest::of(names.as_bytes()).to_string();
     format!("hg-{}", &digest[..ID_DIGITS])
 }
@@ -22,13 +20,13 @@ mod tests {
 
     #[test]
     fn an_id_depends_on_every_name_and_on_nothing_else() {
-        let id = derive("shop", None, Group::Functions, "ping");
+        let id = derive("shop", None, "functions", "ping");
         assert_eq!(id, "hg-d1a37e1c0cc066bf3d19811cbf0d56b5984a895d");
         for other in [
-            derive("shop", Some("ping"), Group::Functions, ""),
-            derive("shop", Some("app"), Group::Functions, "ping"),
-            derive("shop", None, Group::Websites, "ping"),
-            derive("shop2", None, Group::Functions, "ping"),
+            derive("shop", Some("ping"), "functions", ""),
+            derive("shop", Some("app"), "functions", "ping"),
+            derive("shop", None, "websites", "ping"),
+            derive("shop2", None, "functions", "ping"),
         ] {
             assert_ne!(id, other);
         }

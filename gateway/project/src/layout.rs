@@ -22,6 +22,8 @@ pub(crate) struct Layout<'a> {
     /// The applications that have a `config.yaml`.
     pub(crate) application_configs: BTreeSet<&'a str>,
     pub(crate) resources: Vec<ResourceFile<'a>>,
+    /// Applications whose name was reported.
+    refused: BTreeSet<&'a str>,
 }
 
 #[derive(Debug)]
@@ -120,15 +122,15 @@ impl<'a> Layout<'a> {
         match slot {
             Slot::Config => self.has_config = true,
             Slot::ApplicationConfig(application) => {
-                if check_name(application, "application", path, report) {
+                if check_application(application, &mut self.refused, report) {
                     self.applications.insert(application);
                     self.application_configs.insert(application);
                 }
             }
             Slot::Resource { group, application, name } => {
-                let valid = application
-                    .is_none_or(|application| check_name(application, "application", path, report))
-                    && check_name(name, group.noun(), path, report);
+                let valid = application.is_none_or(|application| {
+                    check_application(application, &mut self.refused, report)
+                }) && check_name(name, group.noun(), path, report);
                 if valid {
                     self.applications.extend(application);
                     self.resources.push(ResourceFile { group, application, name, path });
@@ -141,6 +143,25 @@ impl<'a> Layout<'a> {
 
 /// Names become parts of scopes, host names in `dev` and metric labels.
 fn check_name(name: &str, kind: &str, path: &str, report: &mut Diagnostics) -> bool {
+    check(name, kind, "file", path, report)
+}
+
+/// The same of the folder that an application is; said once, whatever is in it.
+fn check_application<'a>(
+    name: &'a str,
+    refused: &mut BTreeSet<&'a str>,
+    report: &mut Diagnostics,
+) -> bool {
+    !refused.contains(name) && {
+        let valid = check(name, "application", "folder", &format!("applications/{name}"), report);
+        if !valid {
+            refused.insert(name);
+        }
+        valid
+    }
+}
+
+fn check(name: &str, kind: &str, what: &str, path: &str, report: &mut Diagnostics) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let valid = (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed);
     if !valid {
@@ -155,7 +176,9 @@ fn check_name(name: &str, kind: &str, path: &str, report: &mut Diagnostics) -> b
             Diagnostic::error(codes::INVALID_NAME, message)
                 .at(Place::file(path))
                 .note("files and folders name what they describe")
-                .hint(format!("use at most {MAX_NAME} letters, digits, `_` and `-`{rename}")),
+                .hint(format!(
+                    "rename the {what}: use at most {MAX_NAME} letters, digits, `_` and `-`{rename}"
+                )),
         );
     }
     valid

@@ -2,7 +2,7 @@
 
 use crate::{
     artefact, compile,
-    diagnostic::{Diagnostic, Diagnostics, Place, closest, codes, listed},
+    diagnostic::{Diagnostic, Diagnostics, Place, closest, codes, listed, quoted},
     identity,
     layout::{self, Layout, ResourceFile},
     marks,
@@ -100,7 +100,13 @@ fn nothing_left(project: &Project, report: &Diagnostics) -> Option<Diagnostic> {
         let message = "this project has no function and no website";
         let error = Diagnostic::error(codes::SERVES_NOTHING, message)
             .at(Place::file("config.yaml"))
-            .note("what could be one is not read; its warning says why")
+            .note(match unread.as_slice() {
+                [one] => format!("{} is not read, see the warning about it", quoted(&one.file)),
+                some => {
+                    let files = listed(some.iter().map(|place| &*place.file));
+                    format!("{files} are not read, see the warnings about them")
+                }
+            })
             .hint("mend that, and the project is served");
         let related = |error: Diagnostic, place| error.related(place, "not read");
         return Some(unread.into_iter().fold(error, related));
@@ -150,7 +156,7 @@ fn plain_site(root: crate::model::SiteRoot) -> Project {
     let website = Website {
         application: None,
         name: name.into(),
-        id: identity::derive("", None, Group::Websites, name),
+        id: identity::derive("", None, Group::Websites.folder(), name),
         about: About::default(),
         hosts: Vec::new(),
         domains: Vec::new(),

@@ -31,6 +31,8 @@ pub struct Document {
     pub name: &'static str,
     /// As in messages: `a function`.
     pub what: &'static str,
+    /// What such a file begins with, for someone who wrote something else altogether.
+    pub begin: &'static str,
     /// How a slip that spoils nothing is taken: an unknown key, a repetition.
     pub slips: Severity,
     /// One line for editors.

@@ -173,7 +173,9 @@ impl Reader<'_> {
             instances,
             project_instances: count_of(file, "project_instances").unwrap_or(per_project),
             deadline_limit: deadline_limit.map_or(default.deadline_limit, |limit| limit.value),
-            memory_limit: self.size(file, "memory_limit").unwrap_or(default.memory_limit),
+            memory_limit: self
+                .size(file, "executor", "memory_limit")
+                .unwrap_or(default.memory_limit),
             concurrency: count_of(file, "concurrency").unwrap_or(default.concurrency),
             queue: count_of(file, "queue").unwrap_or(default.queue),
         }
@@ -187,7 +189,7 @@ impl Reader<'_> {
                 .unwrap_or(default.per_address_connections),
             per_address_rate: count_of(file, "per_address_rate")
                 .unwrap_or(default.per_address_rate),
-            request_body: self.size(file, "request_body").unwrap_or(default.request_body),
+            request_body: self.size(file, "limits", "request_body").unwrap_or(default.request_body),
         }
     }
 }

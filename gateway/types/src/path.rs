@@ -77,6 +77,9 @@ const MAX_PATTERN: usize = 1024;
 fn parse_segment(text: &str, last: bool) -> Result<Segment, ParsePathError> {
     let Some(inner) = text.strip_prefix('{').and_then(|t| t.strip_suffix('}')) else {
         return match text.contains(['{', '}']) {
+            true if text.starts_with('{') && !text.contains('}') => {
+                Err(ParsePathError::Unclosed(text.to_owned()))
+            }
             true => Err(ParsePathError::Braces(text.to_owned())),
             false => Ok(Segment::Literal(text.into())),
         };
@@ -105,6 +108,8 @@ pub enum ParsePathError {
     Character(char),
     #[error("in `{0}` a parameter must be the whole segment, such as `/users/{{id}}`")]
     Braces(String),
+    #[error("in `{0}` the `{{` is never closed")]
+    Unclosed(String),
     #[error(
         "`{0}` is not a parameter name: use letters, digits, `_` and `-`, beginning with a letter"
     )]
@@ -164,6 +169,7 @@ mod tests {
         assert_eq!(error("users"), ParsePathError::NotAbsolute);
         assert_eq!(error("/a?b"), ParsePathError::Character('?'));
         assert_eq!(error("/a{b}"), ParsePathError::Braces("a{b}".into()));
+        assert_eq!(error("/x/{id"), ParsePathError::Unclosed("{id".into()));
         assert_eq!(error("/{}"), ParsePathError::Name(String::new()));
         assert_eq!(error("/{*a}/b"), ParsePathError::RestNotLast("a".into()));
         assert_eq!(error("/{a}/{a}"), ParsePathError::Repeated("a".into()));

@@ -2,18 +2,22 @@
 
 use crate::tree::Tree;
 
-/// How to build what lies in a folder, as far as its files tell: words that follow "build it".
+/// How to build what lies in a folder, as far as its files tell.
 pub(super) fn how_to_build(tree: &dyn Tree, folder: &str) -> String {
     let has = |name: &str| tree.find(&format!("{folder}/{name}")).is_some();
     let ends = |extension: &str| {
         tree.under(folder).iter().any(|entry| entry.path.rsplit('.').next() == Some(extension))
     };
     if has("build") {
-        return format!("with `{folder}/build`");
+        return format!("run `{folder}/build`");
     }
-    let command = if has("Cargo.toml") {
-        "cargo build --release --target wasm32-wasip2"
-    } else if has("package.json") {
+    if has("Cargo.toml") {
+        return format!(
+            "in `{folder}/`: `cargo build --release --target wasm32-wasip2`, then copy \
+             `target/wasm32-wasip2/release/<name>.wasm` to `main.wasm`"
+        );
+    }
+    let command = if has("package.json") {
         "npm run build"
     } else if has("go.mod") || ends("go") {
         "GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o main.wasm ."
@@ -22,7 +26,10 @@ pub(super) fn how_to_build(tree: &dyn Tree, folder: &str) -> String {
     } else if ends("py") {
         "componentize-py"
     } else {
-        return format!("to `{folder}/main.wasm`, as the `build` of each `headgate new` does");
+        return format!(
+            "compile it to WebAssembly as `{folder}/main.wasm`; `headgate new DIR --template rust` \
+             has a script `functions/hello/build` that does"
+        );
     };
-    format!("with `{command}` and leave the result at `{folder}/main.wasm`")
+    format!("build it with `{command}` and leave the result at `{folder}/main.wasm`")
 }

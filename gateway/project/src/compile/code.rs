@@ -20,6 +20,8 @@ pub(super) struct Code {
 struct Missing {
     group: Group,
     name: Text,
+    /// The repository that its YAML names.
+    fullname: Option<Text>,
     error: Diagnostic,
 }
 
@@ -48,6 +50,7 @@ impl Compiler<'_> {
         &mut self,
         group: Group,
         names: artefact::Name<'_>,
+        fullname: Option<Text>,
         error: Diagnostic,
     ) {
         let not_found = matches!(
@@ -55,7 +58,7 @@ impl Compiler<'_> {
             codes::ARTEFACT_NOT_FOUND | codes::SITE_NOT_FOUND | codes::UNMAPPED_REPOSITORY
         );
         if not_found && !names.has_files(self.tree, group) {
-            self.code.missing.push(Missing { group, name: names.name.into(), error });
+            self.code.missing.push(Missing { group, name: names.name.into(), fullname, error });
         } else {
             self.code.here = true;
             self.report.push(error);
@@ -89,18 +92,21 @@ impl Compiler<'_> {
                 warning = warning.note(format!("{group} without {what}: {}", listed(names)));
             }
         }
+        let fullname = missing.iter().find_map(|missing| missing.fullname.as_deref());
+        let fullname = quoted(fullname.unwrap_or("acme/site"));
+        let fullname = fullname.trim_matches('`');
         self.report.push(
             warning
                 .note(
                     "so this is taken for a configuration repository, whose code is in other \
                      repositories; a node that follows this one alone refuses it",
                 )
-                .hint(
+                .hint(format!(
                     "name the others to the node, in this project's entry in `node.yaml`: `code: URL` for \
-                     functions and libraries, `repositories: {acme/site: URL}` for websites; or keep all in \
+                     functions and libraries, `repositories: {{{fullname}: URL}}` for websites; or keep all in \
                      one repository, with WebAssembly at `functions/<name>.wasm` and a site's files in \
                      `websites/<name>/`",
-                ),
+                )),
         );
     }
 }

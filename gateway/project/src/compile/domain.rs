@@ -71,7 +71,8 @@ impl Compiler<'_> {
             _ => return Some(Certificate::Auto),
         }
         let what = "a certificate of type `inline`";
-        let hint = "write `type: auto`, and the node obtains a certificate of its own";
+        let hint = "replace the lines below `certificate:` by `type: auto`, and the node obtains one \
+                    of its own";
         let place = &body.certificate;
         let chain =
             self.require(body.certificate_chain.clone(), "certificate.cert", what, place, hint);
@@ -81,7 +82,10 @@ impl Compiler<'_> {
             Diagnostic::warning(codes::NOT_SERVED_YET, "this certificate is not used yet")
                 .at(body.certificate_type.place().unwrap_or(place).clone())
                 .note("the node obtains its own; nothing else about the domain changes")
-                .hint("write `type: auto`, and keep private keys out of the repository"),
+                .hint(
+                    "replace the lines below `certificate:` by `type: auto`, and keep private keys \
+                     out of the repository",
+                ),
         );
         Some(Certificate::Inline { chain, key })
     }
@@ -132,7 +136,19 @@ impl Compiler<'_> {
                 );
                 return self.domains.explain(error, application, name, &remedy);
             };
+            let note = "`domains` lists the names of files in `domains/`, not host names";
             let visible = self.domains.visible(application);
+            let by_host = visible.iter().find_map(|name| {
+                let (found, other) = self.domains.find(application, name)?;
+                (other.as_ref() == Some(&host)).then_some(found)
+            });
+            if let Some(found) = by_host {
+                let name = quoted(&found.name);
+                let own = found.application.map(|it| format!("applications/{it}/"));
+                let file = format!("{}domains/{}.yaml", own.unwrap_or_default(), found.name);
+                let hint = format!("write {name}: {} has this host", quoted(&file));
+                return error.label(format!("did you mean {name}?")).note(note).hint(hint);
+            }
             let taken = |name: &&str| visible.iter().any(|known| **known == **name);
             let label = host.to_string();
             let label = label.split('.').find(|label| *label != "*").unwrap_or_default();
@@ -141,16 +157,7 @@ impl Compiler<'_> {
                 "add the file `domains/{file}.yaml` with `fqdn: {}`, and write `domains: [{file}]`",
                 fqdn(&host)
             );
-            let error = self.domains.explain(error, application, name, &remedy);
-            let by_host = visible.iter().find(|name| {
-                let found = self.domains.find(application, name);
-                found.is_some_and(|(_, other)| other.as_ref() == Some(&host))
-            });
-            let error = match by_host {
-                Some(meant) => error.label(format!("did you mean {}?", quoted(meant))),
-                None => error,
-            };
-            error.note("`domains` lists the names of files in `domains/`, not host names")
+            self.domains.explain(error, application, name, &remedy).note(note)
         });
     }
 }
@@ -169,7 +176,14 @@ fn host_hint(text: &str) -> String {
             "write the host alone, without `https://` and without a path".to_owned()
         }
         None if !text.is_ascii() => {
-            "write it in its ASCII form, as registrars show it: `xn--…`".to_owned()
+            let ascii = idna::domain_to_ascii(text).ok();
+            match ascii.and_then(|ascii| ascii.parse::<HostPattern>().ok()) {
+                Some(host) => format!("write it in its ASCII form: `fqdn: {}`", fqdn(&host)),
+                None => "write it in its ASCII form, as registrars show it: `xn--…`".to_owned(),
+            }
+        }
+        None if text.contains('*') => {
+            "write only one `*`, as the first label: `*.example.com`".to_owned()
         }
         None => "write a host name such as `shop.example.com`, or `*.example.com` for all names \
                  directly below one"

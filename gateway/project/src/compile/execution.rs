@@ -122,9 +122,18 @@ impl Compiler<'_> {
             Diagnostic::error(codes::OUT_OF_RANGE, format!("`{key}` is zero"))
                 .at(place.clone())
                 .note(why)
-                .hint("write a value above zero"),
+                .hint(format!("write more than that, such as `{}`", example_above_zero(key))),
         );
         None
+    }
+}
+
+fn example_above_zero(key: &str) -> &'static str {
+    match key.rsplit('.').next() {
+        Some("timeout") => "timeout: 30s",
+        Some("memory") => "memory: 64MiB",
+        Some("ttl") => "ttl: 5m",
+        _ => "size: 5GB",
     }
 }
 

@@ -38,6 +38,22 @@ pub(super) fn prefix(path: &str) -> Option<String> {
     Some(format!("/{}", segments[..plain].join("/")))
 }
 
+/// Whether part of a segment only is meant to be a pattern, as in `/*.html`. Ours are whole segments.
+pub(super) fn takes_part(path: &str) -> bool {
+    path.split('/').any(|segment| {
+        let stars = segment.trim_matches('*');
+        segment.contains('*') && !stars.is_empty() && stars != "." && !is_whole(segment)
+    })
+}
+
+/// `*rest`, `:rest*` and what is in brackets.
+fn is_whole(segment: &str) -> bool {
+    segment.strip_prefix('*').is_some_and(is_name)
+        || segment.starts_with([':', '{', '<', '['])
+        || segment.contains("(.")
+        || segment.contains('\\')
+}
+
 struct Parameter<'a> {
     name: Option<&'a str>,
     /// It takes all that is left.
@@ -130,6 +146,24 @@ mod tests {
             ["/", "/a", "/{id}", "/{*rest}", "/a:b", "/wiki/a_(b)", "/$metadata", "/[1]", "a"]
         {
             assert_eq!(translated(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_in_part_of_a_segment_is_known() {
+        for (path, part) in [
+            ("/*.html", true),
+            ("/files*", true),
+            ("/a-*/b", true),
+            ("/files/*", false),
+            ("/**", false),
+            ("/files/.*", false),
+            ("/files/(.*)", false),
+            ("/files/*rest", false),
+            ("/:rest*", false),
+            ("/{id:[0-9]*}", false),
+        ] {
+            assert_eq!(takes_part(path), part, "{path}");
         }
     }
 

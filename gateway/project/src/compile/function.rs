@@ -109,7 +109,7 @@ impl Compiler<'_> {
             }
             Err(error) => {
                 let at = error.place.clone().unwrap_or_else(|| place.clone());
-                self.code_missing(Group::Functions, names, error.at(at));
+                self.code_missing(Group::Functions, names, None, error.at(at));
                 None
             }
         }
@@ -158,7 +158,7 @@ impl Compiler<'_> {
                      `{base}.yaml`"
                 );
                 let error = error.at(source.clone()).hint(hint);
-                self.code_missing(Group::Functions, function, error);
+                self.code_missing(Group::Functions, function, None, error);
                 None
             }
         }

@@ -142,6 +142,7 @@ impl Compiler<'_> {
         fullname: Option<At<Text>>,
         place: &Place,
     ) {
+        let repository = fullname.as_ref().map(|fullname| fullname.value.clone());
         let mut error = match fullname {
             Some(fullname) if self.is_unmapped(&error, Group::Libraries, names) => {
                 unmapped(error, Group::Libraries, names, fullname)
@@ -152,7 +153,7 @@ impl Compiler<'_> {
             error.severity = Severity::Warning;
         }
         let at = error.place.clone().unwrap_or_else(|| place.clone());
-        self.code_missing(Group::Libraries, names, error.at(at));
+        self.code_missing(Group::Libraries, names, repository, error.at(at));
     }
 
     /// A folder of a repository, without slashes at its ends.

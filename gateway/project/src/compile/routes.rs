@@ -66,9 +66,13 @@ impl Claims {
             }
         }
         if let Some(((host, _, method), first)) = conflict {
-            let route = match method {
-                Some(method) => format!("`{method} {path}` on `{host}`"),
-                None => format!("the website path `{path}` on `{host}`"),
+            let (route, change) = match method {
+                Some(method) => {
+                    (format!("`{method} {path}` on `{host}`"), "the path, the method or the domain")
+                }
+                None => {
+                    (format!("the website path `{path}` on `{host}`"), "the path or the domain")
+                }
             };
             report.push(
                 Diagnostic::error(codes::DUPLICATE_ROUTE, format!("{route} is claimed twice"))
@@ -76,7 +80,7 @@ impl Claims {
                     .label("again here")
                     .related(first, "first here")
                     .note("only one of them could ever answer")
-                    .hint("change the path, the method or the domain of one of them"),
+                    .hint(format!("change {change} of one of them")),
             );
         }
     }

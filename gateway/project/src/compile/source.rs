@@ -106,7 +106,11 @@ impl Compiler<'_> {
             self.report.push(
                 Diagnostic::error(codes::INVALID_VALUE, message)
                     .at(place.clone())
-                    .hint("write its short name, such as `main`"),
+                    .hint(
+                        "write its name without `refs/heads/`, such as `main` or `feature/search`; \
+                         no part of it may begin with `.`, and none of `..`, `~`, `^`, `:`, `?`, `*`, \
+                         `[`, `\\` and blanks may be in it",
+                    ),
             );
         }
         valid

@@ -144,7 +144,9 @@ impl Compiler<'_> {
             let mut error = Diagnostic::error(codes::INVALID_VALUE, message)
                 .at(place.clone())
                 .hint(format!("it is one of {}; several go into `methods`", listed(METHODS)));
-            if let Some(meant) = closest(&upper, METHODS) {
+            // Of words this short, two letters make another word: `FETCH` is not `PATCH`.
+            let meant = closest(&upper, METHODS);
+            if let Some(meant) = meant.filter(|it| strsim::osa_distance(&upper, it) == 1) {
                 error = error.label(format!("did you mean `{meant}`?"));
             }
             self.report.push(error);
@@ -170,12 +172,22 @@ impl Compiler<'_> {
             Ok(path) => {
                 if let Some(ours) = ours {
                     let message = format!("{} is answered at just this path", quoted(value));
+                    let hint = match foreign::takes_part(value) {
+                        true => {
+                            let takes =
+                                if ours.contains("{*") { "all that is left" } else { "every name" };
+                            format!(
+                                "part of a segment cannot be a pattern; `\"{ours}\"` takes {takes}"
+                            )
+                        }
+                        false => format!("write `\"{ours}\"` if that is meant"),
+                    };
                     self.report.push(
                         Diagnostic::warning(codes::FOREIGN_PATTERN, message)
                             .at(place.clone())
                             .label("no pattern here")
                             .note(PATTERNS)
-                            .hint(format!("write `\"{ours}\"` if that is meant")),
+                            .hint(hint),
                     );
                 }
                 return Some(path);
@@ -185,6 +197,10 @@ impl Compiler<'_> {
         let hint = match (&error, ours) {
             (_, Some(ours)) => format!("write `\"{ours}\"`; {PATTERNS}"),
             (ParsePathError::NotAbsolute, _) => format!("write `/{value}`"),
+            (ParsePathError::Unclosed(segment), _) => {
+                let closed = value.replacen(&**segment, &format!("{segment}}}"), 1);
+                format!("write `\"{closed}\"`")
+            }
             (ParsePathError::Character(_), _) => {
                 "queries and fragments are no part of a route; leave them out".to_owned()
             }

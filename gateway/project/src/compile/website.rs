@@ -40,6 +40,7 @@ impl Compiler<'_> {
             // Nobody could fetch it, which was said.
             Err(error) if error.code == codes::SITE_NOT_FOUND && !followed => return None,
             Err(error) => {
+                let named = fullname.as_ref().map(|fullname| fullname.value.clone());
                 let error = match fullname {
                     Some(fullname) if self.is_unmapped(&error, Group::Websites, names) => {
                         unmapped(*error, Group::Websites, names, fullname)
@@ -47,7 +48,7 @@ impl Compiler<'_> {
                     _ => *error,
                 };
                 let at = error.place.clone().unwrap_or_else(|| place.clone());
-                self.code_missing(Group::Websites, names, error.at(at));
+                self.code_missing(Group::Websites, names, named, error.at(at));
                 return None;
             }
         };

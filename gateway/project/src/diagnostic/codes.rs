@@ -87,15 +87,16 @@ codes! {
          resource: it is stable from commit to commit, until one of these names changes.";
     DUPLICATE_ID = "duplicate-id":
         "Two resources have the same `id`, which usually means that a file was copied. Routes and \
-         functions go by name and are not affected; give the copy an id of its own, or none.";
+         functions go by name and are not affected; give the copy the id that the help shows.";
     WRONG_TYPE = "wrong-type":
         "A value is of another kind than its key needs: text where a list belongs, a list where text \
-         belongs, or `true` where text belongs. Numbers and text stand for each other; `true` and \
-         `false` become text only in quotes.";
+         belongs, or `true` where text belongs. In a project's files numbers and text stand \
+         for each other; in `node.yaml` a number has no quotes. `true` and `false` become text only in \
+         quotes.";
     MISSING_KEY = "missing-key":
-        "A key that is needed is missing, or has no value. The hint shows how it could look.";
+        "A key that is needed is missing, or has no value. The help shows how it could look.";
     INVALID_VALUE = "invalid-value":
-        "A value is not one of those its key can have. The hint says which those are.";
+        "A value is not one of those its key can have. The help says which those are.";
     INVALID_PATH = "invalid-path":
         "Paths begin with `/` and have no query. Functions may have parameters in theirs: `{id}` \
          takes one segment, `{*rest}` at the end takes all that is left. A website's path is a plain \
@@ -152,8 +153,9 @@ codes! {
     REPEATED_VALUE = "repeated-value":
         "A list holds the same value twice. The second one has no effect. In `node.yaml` that is an error.";
     TOO_MANY = "too-many":
-        "A list, or the project as a whole, has more entries than a node takes from one project. The \
-         limits keep one project's mistake from becoming every project's outage.";
+        "A list, or the project as a whole, has more entries than a node takes from one project: \
+         1,000 entries of a list, 100,000 routes (hosts times paths times methods), 20,000 YAML files \
+         with 64 MiB together. The limits keep one project's mistake from becoming every project's outage.";
     INVALID_VARIABLE = "invalid-variable":
         "The `variables` of a function reach it as its environment. Their names consist of letters, \
          digits and `_` and do not begin with a digit; their values have at most 32 KiB and no zero \
@@ -166,7 +168,7 @@ codes! {
          `libraries/<name>`. Older projects leave it out; then `.` is meant.";
     NOT_SERVED_YET = "not-served-yet":
         "This part of the project is read and checked, but this version of Headgate has nothing that \
-         would run it. The rest of the project is served, and the file may stay as it is.";
+         would run it. It stops nothing else, and the file may stay as it is.";
     ARTEFACT_NOT_FOUND = "artefact-not-found":
         "A function or library is a WebAssembly file, and none was found at any of the places where it \
          may be. Headgate runs what was built and does not build: build the function, and see that the file \
@@ -179,12 +181,14 @@ codes! {
          refuses the revision. It follows the others as well when the project's entry in `node.yaml` names \
          them: `code: URL` for functions and libraries, `repositories: {acme/site: URL}` for websites.";
     SITE_NOT_FOUND = "site-not-found":
-        "A website is a folder or `build.zip` named as its YAML file is, and neither was found.";
+        "A website `front` is what is in the folder `websites/front/`, or in `websites/front/build.zip`, \
+         beside `websites/front.yaml`, and neither was found. Put its files there, beginning with \
+         `index.html`; or, if a build makes them, its output as `out/`, `dist/` or `build/` in that folder.";
     UNMAPPED_REPOSITORY = "unmapped-repository":
         "A website's or library's `source.github.fullname` names a repository of its own, and the project \
          has no files for it. A node finds that repository by `repositories` in `node.yaml`, which maps such names to \
          URLs: `repositories: {acme/site: https://github.com/acme/site.git}` under the project. A folder \
-         or `build.zip` beside the website's YAML does as well.";
+         `websites/front/` with its files, or `websites/front/build.zip`, does as well.";
     SITE_NOT_BUILT = "site-not-built":
         "A website's folder holds a `package.json` but no `out/`, `dist/` or `build/` with an \
          `index.html`. The folder itself is served, sources and all. Run the build and make its \
@@ -196,7 +200,8 @@ codes! {
     // Given by the gateway.
     INVALID_ARTEFACT = "invalid-artefact":
         "The file found for a function is not WebAssembly, nor a ZIP archive with a `main.wasm`, nor a \
-         `.zwasm` file, or it is damaged or unpacks to more than a node takes.";
+         `.zwasm` file (WebAssembly as Taubyte's builder compressed it), or it is damaged or unpacks to \
+         more than a node takes.";
     INVALID_SITE = "invalid-site":
         "A website's `build.zip` is damaged or encrypted, has names that lead out of it, or unpacks to \
          more than a node takes.";
@@ -206,7 +211,9 @@ codes! {
     IMPORT_NOT_PROVIDED = "import-not-provided":
         "The function imports an interface that nothing here provides. Components may import \
          `wasi:http` and what `wasi:cli` brings; core modules the `taubyte/sdk` functions and WASI \
-         preview 1.";
+         preview 1. A component is WebAssembly with a description of its types, as `wasm32-wasip2` \
+         makes it; a core module is WebAssembly without. Build for `wasm32-wasip2`, or leave out the \
+         library that needs the interface.";
     TOO_LITTLE_MEMORY = "too-little-memory":
         "A WebAssembly module says how large its memory is when it begins, and `execution.memory` gives \
          the function less. It could not even be started, so each request would fail. Modules that a \
@@ -216,14 +223,17 @@ codes! {
         "A core module has no standard entry, so `execution.call` has to name the exported function to \
          call. Components do not need it.";
     UNKNOWN_EXPORT = "unknown-export":
-        "`execution.call` names a function that the module does not export.";
+        "`execution.call` names a function that the module does not export. Write one of those that \
+         the help lists, or mark the function in the source as exported, such as `//export hello` in \
+         TinyGo or `#[no_mangle] extern \"C\"` in Rust, and build again.";
     UNKNOWN_MODULE = "unknown-module":
         "A core module imports from another one by name, `libraries/x` or `functions/x`, and the project \
          has none of that name. A name is looked up in the application of the function that runs, then \
          at the top of the project.";
     NOT_LINKABLE = "not-linkable":
         "A core module imports from one that cannot be linked with it: a component, whose functions \
-         other modules cannot call directly.";
+         other modules cannot call directly. Build the imported one as a core module (`wasm32-wasip1` \
+         instead of `wasm32-wasip2`), or give both their code in one module.";
     IMPORT_MISMATCH = "import-mismatch":
         "A core module imports something from another one that is not exported there, or is of another \
          type. Both have to agree on parameters and results, and on the size of a memory or table.";

@@ -31,12 +31,15 @@ pub(super) fn human(diagnostics: &Diagnostics, color: bool) -> String {
     for (severity, code, more) in folded {
         let plural = if more == 1 { "" } else { "s" };
         // Writing to a string cannot fail.
-        let _ = writeln!(text, "{more} more {}{plural} with the code `{code}`", severity.as_str());
+        let _ =
+            writeln!(text, "{more} more {}{plural} with the code `{code}`{ALL}", severity.as_str());
     }
     text.push_str(&diagnostics.summary());
     text.push('\n');
     text
 }
+
+const ALL: &str = "; `headgate check --output json` prints all";
 
 fn limit(severity: Severity) -> usize {
     match severity {

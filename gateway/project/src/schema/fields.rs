@@ -107,6 +107,17 @@ pub(super) enum Data {
 }
 
 impl Data {
+    /// Nothing, or a text of nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Blank => true,
+            Self::Text(text) => text.trim().is_empty(),
+            _ => false,
+        }
+    }
+}
+
+impl Data {
     /// Whether two spellings of a key say the same, wherever they stand.
     pub(super) fn agrees(&self, other: &Self) -> bool {
         match (self, other) {

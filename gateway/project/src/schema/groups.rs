@@ -74,6 +74,7 @@ const EXECUTION: Field = field(
 pub(crate) const PROJECT: Document = Document {
     name: "project",
     what: "a project",
+    begin: "a key, such as `id: …`",
     slips: Severity::Warning,
     about: "A project, in `config.yaml` at the top of its repository.",
     keys: &[
@@ -103,6 +104,7 @@ pub(crate) const PROJECT: Document = Document {
 pub(crate) const APPLICATION: Document = Document {
     name: "application",
     what: "an application",
+    begin: "a key, such as `id: …`",
     slips: Severity::Warning,
     about: "An application, in `applications/<name>/config.yaml`: resources that belong together.",
     keys: &[
@@ -122,6 +124,7 @@ pub(crate) const APPLICATION: Document = Document {
 pub(crate) const DATABASE: Document = Document {
     name: "database",
     what: "a database",
+    begin: "a key, such as `id: …`",
     slips: Severity::Warning,
     about: "A key-value database, in `databases/<name>.yaml`.",
     keys: &[
@@ -153,6 +156,7 @@ pub(crate) const DATABASE: Document = Document {
 pub(crate) const DOMAIN: Document = Document {
     name: "domain",
     what: "a domain",
+    begin: "a key, such as `id: …`",
     slips: Severity::Warning,
     about: "A host name under which functions and websites answer, in `domains/<name>.yaml`.",
     keys: &[
@@ -194,6 +198,7 @@ const P2P: When = When::Is("trigger.type", &["p2p"]);
 pub(crate) const FUNCTION: Document = Document {
     name: "function",
     what: "a function",
+    begin: "a key, such as `id: …`",
     slips: Severity::Warning,
     about: "A WebAssembly function, in `functions/<name>.yaml`.",
     keys: &[
@@ -261,6 +266,7 @@ pub(crate) const FUNCTION: Document = Document {
 pub(crate) const LIBRARY: Document = Document {
     name: "library",
     what: "a library",
+    begin: "a key, such as `id: …`",
     slips: Severity::Warning,
     about: "WebAssembly that functions are made from or import, in `libraries/<name>.yaml`.",
     keys: &[
@@ -285,6 +291,7 @@ pub(crate) const LIBRARY: Document = Document {
 pub(crate) const MESSAGING: Document = Document {
     name: "messaging",
     what: "a messaging channel",
+    begin: "a key, such as `id: …`",
     slips: Severity::Warning,
     about: "A channel for messages, in `messaging/<name>.yaml`.",
     keys: &[
@@ -333,6 +340,7 @@ pub(crate) const MESSAGING: Document = Document {
 pub(crate) const SERVICE: Document = Document {
     name: "service",
     what: "a service",
+    begin: "a key, such as `id: …`",
     slips: Severity::Warning,
     about: "A protocol that functions answer to other nodes, in `services/<name>.yaml`.",
     keys: &[
@@ -349,6 +357,7 @@ pub(crate) const SERVICE: Document = Document {
 pub(crate) const SMARTOP: Document = Document {
     name: "smartop",
     what: "a smartop",
+    begin: "a key, such as `id: …`",
     slips: Severity::Warning,
     about: "A function that decides where resources may run, in `smartops/<name>.yaml`.",
     keys: &[ID, NAME, DESCRIPTION, TAGS, SOURCE, EXECUTION],
@@ -361,6 +370,7 @@ const SIZE: Field = field("size", Shape::Size, "How much it may hold.");
 pub(crate) const STORAGE: Document = Document {
     name: "storage",
     what: "a storage",
+    begin: "a key, such as `id: …`",
     slips: Severity::Warning,
     about: "Storage for files (`object`) or for what is soon forgotten (`streaming`), in \
             `storages/<name>.yaml`.",
@@ -405,6 +415,7 @@ pub(crate) const STORAGE: Document = Document {
 pub(crate) const WEBSITE: Document = Document {
     name: "website",
     what: "a website",
+    begin: "a key, such as `id: …`",
     slips: Severity::Warning,
     about: "A folder of files that is served, in `websites/<name>.yaml`.",
     keys: &[

@@ -1,10 +1,12 @@
 //! What to write instead: a line that is right, made from what stands there as far as that goes.
 
-use headgate_types::{ByteSize, parse_duration};
+use std::net::SocketAddr;
+
+use headgate_types::{ByteSize, methods::METHODS, parse_duration};
 
 use super::{Field, Shape};
 use crate::{
-    diagnostic::listed,
+    diagnostic::{all_listed, listed},
     yaml::{Node, Value},
 };
 
@@ -14,7 +16,7 @@ pub(super) fn hint(path: &str, shape: Shape, node: &Node) -> String {
     let key = path.rsplit('.').next().unwrap_or(path);
     let shape = shape.current();
     if let Some(value) = remade(path, shape, node) {
-        return format!("write `{key}: {value}`{}", aside(shape, node));
+        return format!("write `{key}: {value}`{}", aside(path, shape, node));
     }
     match shape {
         Shape::Word(words) => format!("it is one of {}", listed(words.iter().copied())),
@@ -26,7 +28,14 @@ pub(super) fn hint(path: &str, shape: Shape, node: &Node) -> String {
         Shape::Number(least, most) => {
             format!("write `{key}:` and a number from {least} to {most}, without quotes")
         }
-        Shape::Items(table, _) => format!("begin each item with `- `; {}", keys(table)),
+        Shape::Items(table, needs) => match (needs.is_empty(), &node.value) {
+            (false, Value::Map(entries)) if entries.len() == 1 => {
+                let name = entries.first().and_then(|(name, _)| flow(&name.text));
+                group_item(path, needs, name)
+            }
+            (false, _) => group_item(path, needs, node.text().and_then(flow)),
+            (true, _) => format!("begin each item with `- `; {}", keys(table)),
+        },
         Shape::Short(short, table) => {
             format!("write `{key}: {}`; {}", short.to_uppercase(), keys(table))
         }
@@ -56,11 +65,20 @@ pub(super) fn item(item: &Node) -> String {
     format!("write one text per item: `- {}`", text.as_deref().unwrap_or("text"))
 }
 
+/// How an item of a list of groups is written: with the keys it needs, the first of which was given.
+fn group_item(path: &str, needs: &[&str], mut given: Option<String>) -> String {
+    let pairs = needs.iter().map(|key| {
+        let example = || example(&format!("{path}.{key}")).unwrap_or("…").to_owned();
+        format!("{key}: {}", given.take().unwrap_or_else(example))
+    });
+    format!("write each item as `- {{{}}}`", pairs.collect::<Vec<_>>().join(", "))
+}
+
 /// The keys that a table has, for a hint.
 pub(super) fn keys(table: &[Field]) -> String {
     let current =
         table.iter().filter(|field| !matches!(field.shape, Shape::Obsolete(_) | Shape::Older(..)));
-    format!("known keys are {}", listed(current.map(|field| field.key)))
+    format!("known keys are {}", all_listed(current.map(|field| field.key)))
 }
 
 /// The value as it would be right, or an example of one.
@@ -73,7 +91,14 @@ fn remade(path: &str, shape: Shape, node: &Node) -> Option<String> {
             _ => only(node).or_else(|| example(path).map(str::to_owned)),
         },
         Shape::Word(words) => only(node).filter(|word| words.contains(&&**word)),
-        Shape::Texts => Some(format!("[{}]", texts(node)?.join(", "))),
+        Shape::Texts => {
+            let texts = texts(node)?;
+            let method = |text: &String| METHODS.contains(&&*text.to_ascii_uppercase());
+            match path.ends_with("methods") && !texts.iter().any(method) {
+                true => Some("[GET, POST]".to_owned()),
+                false => Some(format!("[{}]", texts.join(", "))),
+            }
+        }
         Shape::Pairs => Some(format!("{{{}}}", pairs(node)?.join(", "))),
         Shape::Table(table) => group(path, table, node),
         Shape::Tables(_) => {
@@ -86,9 +111,11 @@ fn remade(path: &str, shape: Shape, node: &Node) -> Option<String> {
 }
 
 /// What else is to be said about such a line.
-fn aside(shape: Shape, node: &Node) -> &'static str {
+fn aside(path: &str, shape: Shape, node: &Node) -> &'static str {
     match (shape, &node.value) {
         (Shape::Flag, Value::Scalar { plain: false, .. }) => ", without quotes",
+        // Quotes would only make another mistake of it.
+        (Shape::Text, Value::Scalar { .. }) if path == "trigger.method" => ", say",
         (Shape::Text, Value::Scalar { .. }) => ", say, or put what stands here in quotes",
         _ => "",
     }
@@ -206,7 +233,8 @@ fn key_for(table: &[Field], text: &str) -> Option<&'static str> {
             text.parse::<ByteSize>().is_ok() && text.ends_with(|c: char| c.is_alphabetic())
         }
         // Where there is but one key, what else could be meant?
-        Shape::Text => table.len() == 1,
+        Shape::Text if table.len() == 1 => true,
+        Shape::Text => field.key == "listen" && text.parse::<SocketAddr>().is_ok(),
         _ => false,
     };
     table.iter().find(fits).map(|field| field.key)
@@ -234,12 +262,14 @@ fn example(path: &str) -> Option<&'static str> {
 }
 
 /// Values for texts of which nothing can be guessed.
-const EXAMPLES: [(&str, &str); 11] = [
+const EXAMPLES: [(&str, &str); 13] = [
     ("channel.match", "orders"),
     ("clouds", "{account: acme, plan: prod}"),
     ("execution.call", "hello"),
     ("fqdn", "shop.example.com"),
     ("notification.email", "name@example.com"),
+    ("projects.config", "URL"),
+    ("projects.name", "shop"),
     ("protocol", "/orders/v1"),
     ("source.github.fullname", "acme/site"),
     ("trigger.channel", "orders"),

@@ -49,7 +49,7 @@ pub(crate) fn read(
             reader.report.push(
                 Diagnostic::error(codes::WRONG_TYPE, message)
                     .at(source.place(&node.span))
-                    .hint(format!("begin with a key, such as `id: …`; {}", instead::keys(table))),
+                    .hint(format!("begin with {}; {}", document.begin, instead::keys(table))),
             );
             return None;
         }
@@ -247,7 +247,8 @@ impl Reader<'_> {
                     tables.push((At { value: Text::from(&*name.text), place }, fields));
                 }
                 (Data::Blank, Shape::Short(short, table)) => {
-                    self.missing(&format!("`{path}`"), table, short, place);
+                    let message = format!("`{path}` has no `{short}`");
+                    self.missing(message, table, short, place);
                 }
                 (Data::Blank, _) => {
                     let fields = Fields { place: place.clone(), broken: false, found: Vec::new() };
@@ -265,13 +266,14 @@ impl Reader<'_> {
         path: &str,
         items: &[Node],
         table: &'static [Field],
-        needs: &[&str],
+        needs: &'static [&'static str],
         key: &Place,
     ) -> Data {
         if self.too_long(path, items.len(), key) {
             return Data::Broken;
         }
         let what = format!("an item of `{path}`");
+        let shape = Shape::Items(table, needs);
         let mut tables = Vec::new();
         for item in items {
             let place = self.source.place(&item.span);
@@ -280,11 +282,15 @@ impl Reader<'_> {
                 Value::Map(entries) => entries,
                 _ => {
                     let message = format!("{what} is {}, not a group of keys", kind(item));
-                    self.refuse::<()>(codes::WRONG_TYPE, message, item, instead::keys(table));
+                    let hint = match (needs.is_empty(), &item.value) {
+                        (false, Value::Scalar { .. }) => instead::hint(path, shape, item),
+                        _ => instead::keys(table),
+                    };
+                    self.refuse::<()>(codes::WRONG_TYPE, message, item, hint);
                     continue;
                 }
             };
-            let fields = self.table(entries, &what, "", table, place);
+            let fields = self.table(entries, &what, &format!("{path}."), table, place);
             self.needed(&fields, &what, table, needs);
             tables.push(fields);
         }
@@ -313,25 +319,22 @@ impl Reader<'_> {
     /// Reports keys that are missing or have nothing behind them.
     fn needed(&mut self, fields: &Fields, what: &str, table: &[Field], needs: &[&str]) {
         for key in needs {
-            let place = match fields.found(key) {
-                None => &fields.place,
-                Some(Found { place, data: Data::Blank, .. }) => place,
-                Some(Found { place, data: Data::Text(text), .. }) if text.trim().is_empty() => {
-                    place
-                }
+            let (message, place) = match fields.found(key) {
+                None => (format!("{what} has no `{key}`"), &fields.place),
+                Some(found) if found.data.is_empty() => (format!("`{key}` is empty"), &found.place),
                 Some(_) => continue,
             };
-            self.missing(what, table, key, place.clone());
+            self.missing(message, table, key, place.clone());
         }
     }
 
-    fn missing(&mut self, what: &str, table: &[Field], key: &str, place: Place) {
+    fn missing(&mut self, message: String, table: &[Field], key: &str, place: Place) {
         let about = table.iter().find(|field| field.key == key).map_or("", |field| field.about);
         let mut about = about.trim_end_matches('.').chars();
         let about: String =
             about.next().into_iter().flat_map(char::to_lowercase).chain(about).collect();
-        let error = Diagnostic::error(codes::MISSING_KEY, format!("{what} has no `{key}`"));
-        self.report.push(error.at(place).hint(format!("add `{key}: …`, {about}")));
+        let error = Diagnostic::error(codes::MISSING_KEY, message);
+        self.report.push(error.at(place).hint(format!("write `{key}: …`, {about}")));
     }
 
     fn too_long(&mut self, path: &str, length: usize, key: &Place) -> bool {

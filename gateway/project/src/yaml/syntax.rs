@@ -9,7 +9,8 @@ use crate::{
 };
 
 pub(super) fn explain(source: &Source, error: &ScanError) -> Diagnostic {
-    let at = error.marker().byte_offset().unwrap_or(0);
+    let noticed = error.marker().byte_offset().unwrap_or(0);
+    let at = if is_about_tab(error.kind()) { tab(source.text(), noticed) } else { noticed };
     let place = source.place(&(at..at + 1));
     if matches!(error.kind(), ErrorKind::RecursionLimitExceeded) {
         return too_deep(place);
@@ -30,6 +31,37 @@ pub(super) fn explain(source: &Source, error: &ScanError) -> Diagnostic {
     }
     let (message, hint) = words(error.kind());
     Diagnostic::error(codes::YAML_SYNTAX, message).at(place).hint(hint)
+}
+
+fn is_about_tab(kind: &ErrorKind) -> bool {
+    use ErrorKind as E;
+    matches!(
+        kind,
+        E::TabNotAllowed
+            | E::TabInBlockIndentation
+            | E::TabInIndentation
+            | E::TabAtBlockScalarStart
+            | E::TabInPlainScalar
+    )
+}
+
+/// The tab that is meant: the parser may notice it only behind it, or give the line above, which the value
+/// on the tab's line would go on with.
+fn tab(text: &str, noticed: usize) -> usize {
+    let noticed = text.floor_char_boundary(noticed);
+    let line = text[..noticed].rfind('\n').map_or(0, |end| end + 1);
+    let mut from = line;
+    let indented = text[line..].split_inclusive('\n').map(|line| {
+        let begin = from;
+        from += line.len();
+        (begin, &line[..line.len() - line.trim_start().len()], line.trim().is_empty())
+    });
+    // The line itself, and the next one that says something.
+    let mut said = indented.filter(|(.., blank)| !blank).take(2);
+    let tab = said.find_map(|(begin, indent, _)| Some(begin + indent.find('\t')?));
+    let before = || text[line..noticed].rfind('\t').map(|tab| line + tab);
+    let behind = || text[noticed..].find('\t').map(|tab| noticed + tab);
+    tab.or_else(before).or_else(behind).unwrap_or(noticed)
 }
 
 /// Mistakes that are found where a bracket should have been closed, and not for a reason of their own.
@@ -65,11 +97,7 @@ pub(super) fn too_deep(place: Place) -> Diagnostic {
 fn words(kind: &ErrorKind) -> (String, &'static str) {
     use ErrorKind as E;
     let (message, hint) = match kind {
-        E::TabNotAllowed
-        | E::TabInBlockIndentation
-        | E::TabInIndentation
-        | E::TabAtBlockScalarStart
-        | E::TabInPlainScalar => {
+        kind if is_about_tab(kind) => {
             ("a tab stands where YAML wants spaces", "indent with spaces, two per level")
         }
         E::UnclosedQuotedScalar | E::DocumentIndicatorInQuotedScalar => {
@@ -88,7 +116,7 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
         E::UnclosedFlowCollection { open } => {
             return (
                 format!("`{open}` is opened and never closed"),
-                "close it, or write the list with one `- item` per line",
+                "close it on its line, or write one entry per line without brackets",
             );
         }
         E::UnexpectedEofFlowSequence
@@ -141,4 +169,23 @@ fn words(kind: &ErrorKind) -> (String, &'static str) {
         _ => ("this is not valid YAML", "compare it with the lines around it; quotes often help"),
     };
     (message.to_owned(), hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tab_is_found_from_where_the_parser_noticed_it() {
+        for (text, noticed, expected) in [
+            ("a:\n\tb: c\n", 4, 3),
+            ("a:\n  - b: c\n\td: e\n", 10, 12),
+            ("a:\n  - b\n\n\tc\n", 7, 10),
+            ("-\tb: c\n", 2, 1),
+            ("a: >\n \tb\n", 3, 6),
+            ("a: b\n", 3, 3),
+        ] {
+            assert_eq!(tab(text, noticed), expected, "{text:?}");
+        }
+    }
 }

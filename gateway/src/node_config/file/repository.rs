@@ -52,6 +52,11 @@ impl Reader<'_> {
     }
 
     pub(super) fn credentials(&mut self, file: &Fields) -> GitCredentials {
+        self.credentials_but(file, |_| false)
+    }
+
+    /// Without the files that are to be removed from the configuration.
+    fn credentials_but(&mut self, file: &Fields, removed: impl Fn(&str) -> bool) -> GitCredentials {
         let username = file.text("username").value();
         let token_file = file.text("token_file").value();
         if let (Some(username), None) = (&username, &token_file) {
@@ -61,11 +66,15 @@ impl Reader<'_> {
                 "name the file that holds the password or token of this user",
             );
         }
+        let mut secret = |name: &str| match removed(name) {
+            true => None,
+            false => self.secret(file.text(name).value()),
+        };
         GitCredentials {
             username: username.map(|text| text.value.to_string()),
-            token_file: self.secret(token_file),
-            ssh_key: self.secret(file.text("ssh_key").value()),
-            known_hosts: self.secret(file.text("known_hosts").value()),
+            token_file: secret("token_file"),
+            ssh_key: secret("ssh_key"),
+            known_hosts: secret("known_hosts"),
         }
     }
 
@@ -87,7 +96,12 @@ impl Reader<'_> {
                 self.mistake(&text, format!("`{name}` {why}"), help);
             }
         }
-        self.credentials(file)
+        // Of what is to be removed, nothing else needs to be right.
+        let removed = |name: &str| match name {
+            "token_file" => !remote.takes_token() && !url.starts_with("http://"),
+            _ => !remote.is_ssh(),
+        };
+        self.credentials_but(file, removed)
     }
 
     /// The repositories beside that of the configuration.
@@ -103,7 +117,10 @@ impl Reader<'_> {
                     codes::INVALID_VALUE,
                     file.place_of(key),
                     format!("`{key}` stands beside a `config` that is a folder"),
-                    "name a `branch`, so that the folder is followed as a repository",
+                    format!(
+                        "remove `{key}`; or name a `branch`, if the folder is a repository that is to \
+                         be followed"
+                    ),
                 );
             }
             return OtherRepositories::default();

@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io,
     path::{Path, PathBuf},
 };
 
@@ -29,21 +30,26 @@ impl Reader<'_> {
         let text = written?;
         let path = self.path(&text);
         if let Err(error) = File::open(&path) {
-            self.problem(
-                codes::UNREADABLE_FILE,
-                text.place,
-                format!("cannot read {}: {error}", path.display()),
-                "name a file that the user headgate runs as may read",
-            );
+            let (message, hint) = match error.kind() {
+                io::ErrorKind::NotFound => (
+                    format!("there is no file {}", path.display()),
+                    "write its full path, or its path from the folder of this file on",
+                ),
+                _ => (
+                    format!("cannot read {}: {error}", path.display()),
+                    "name a file that the user headgate runs as may read",
+                ),
+            };
+            self.problem(codes::UNREADABLE_FILE, text.place, message, hint);
         }
         Some(path)
     }
 
-    pub(super) fn size(&mut self, file: &Fields, key: &str) -> Option<ByteSize> {
+    pub(super) fn size(&mut self, file: &Fields, group: &str, key: &str) -> Option<ByteSize> {
         let size = file.size(key).value()?;
         if size.value.as_bytes() == 0 {
-            let message = format!("`{key}` cannot be nothing");
-            let hint = format!("write a number and a unit: `{key}: 64MiB`");
+            let message = format!("`{group}.{key}` is zero");
+            let hint = format!("write more than that, such as `{key}: 64MiB`");
             self.problem(codes::OUT_OF_RANGE, size.place, message, hint);
         }
         Some(size.value)

@@ -15,6 +15,7 @@ use crate::node_config::defaults::{
 pub(crate) const NODE: Document = Document {
     name: "node",
     what: "a node",
+    begin: "a key: `version: 1`, then `projects:`",
     slips: Severity::Error,
     about: "A node: where it listens, where it keeps its state, which projects it follows.",
     keys: &[

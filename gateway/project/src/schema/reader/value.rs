@@ -152,7 +152,7 @@ impl Reader<'_> {
             Shape::Short(..) => "text or a group of keys",
             _ => "text",
         };
-        let message = format!("`{path}` must be {wanted}, and this is {}", kind(node));
+        let message = format!("`{path}` must be {wanted}, and this is {}", shown(node));
         let hint = instead::hint(path, shape, node);
         self.refuse::<()>(codes::WRONG_TYPE, message, node, hint);
     }
@@ -170,6 +170,14 @@ pub(super) fn flag(text: &str) -> Option<bool> {
         "true" | "True" | "TRUE" => Some(true),
         "false" | "False" | "FALSE" => Some(false),
         _ => None,
+    }
+}
+
+/// Its kind; a number is shown itself, as "text" would be a riddle.
+fn shown(node: &Node) -> String {
+    match &node.value {
+        Value::Scalar { text, plain: true } if text.parse::<i64>().is_ok() => quoted(text),
+        _ => kind(node).to_owned(),
     }
 }
 
