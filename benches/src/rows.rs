@@ -21,7 +21,7 @@ pub struct Row {
     pub run: fn(&Bench) -> anyhow::Result<Vec<Line>>,
 }
 
-pub const ROWS: [Row; 11] = [
+pub const ROWS: [Row; 12] = [
     Row {
         name: "reply-h1",
         question: "What does an in-process reply cost beside bare servers, HTTP/1.1 keep-alive?",
