@@ -14,7 +14,10 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::metrics::{Metrics, Outcome};
+use crate::{
+    metrics::{Metrics, Outcome},
+    phases::Phases,
+};
 
 /// A limit on what runs at once, with a bounded first-come first-served queue before it.
 #[derive(Debug)]
@@ -47,6 +50,11 @@ impl Gate {
     pub(crate) fn taken(&self) -> u32 {
         let free = u32::try_from(self.slots.available_permits()).unwrap_or(u32::MAX);
         self.size.saturating_sub(free)
+    }
+
+    /// Requests that wait for one.
+    pub(crate) fn waiting(&self) -> u32 {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Takes `weight` slots if they are free and nobody waits for them.
@@ -84,6 +92,7 @@ pub struct ProjectGate {
 struct Waiting<'a> {
     gate: &'a Gate,
     metrics: &'a Metrics,
+    since: Instant,
 }
 
 impl<'a> Waiting<'a> {
@@ -93,7 +102,7 @@ impl<'a> Waiting<'a> {
             return None;
         }
         metrics.queued.inc();
-        Some(Self { gate, metrics })
+        Some(Self { gate, metrics, since: Instant::now() })
     }
 }
 
@@ -101,6 +110,7 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.gate.waiting.fetch_sub(1, Ordering::Relaxed);
         self.metrics.queued.dec();
+        self.metrics.queued_for(self.since.elapsed());
     }
 }
 
@@ -108,6 +118,8 @@ impl Drop for Waiting<'_> {
 #[derive(Debug)]
 pub(crate) struct Flight {
     outcome: Outcome,
+    /// As far as they are known.
+    pub(crate) phases: Phases,
     metrics: Arc<Metrics>,
     slots: Option<Slots>,
 }
@@ -117,7 +129,7 @@ pub(crate) type Slots = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>, Own
 
 impl Flight {
     pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
-        Self { outcome: Outcome::Cancelled, metrics, slots: None }
+        Self { outcome: Outcome::Cancelled, phases: Phases::default(), metrics, slots: None }
     }
 
     /// Admitted: keeps the slots until the end.

@@ -28,7 +28,7 @@ use crate::{
     invocation::HttpInvocation,
     limits::Limits,
     log::{GuestStream, Output},
-    pace::watch,
+    pace::{Pace, watch},
     response::{Head, Source},
     running::{Ended, GuestContext, GuestFuture},
 };
@@ -81,8 +81,9 @@ pub(crate) fn start(
     store.limiter(|state| &mut state.limits);
     watch(&mut store, context.pace.clone());
     let (head_sender, head) = oneshot::channel();
+    let pace = context.pace.clone();
     let guest = Box::pin(async move {
-        match handle(&opened, &mut store, scheme, request, head_sender).await {
+        match handle(&opened, &mut store, &pace, (scheme, request), head_sender).await {
             Ok(()) => Ok(Ended::Component(store)),
             Err(error) => Err(Failure::of(&error, store.data().limits.refused(), |_| None)),
         }
@@ -93,8 +94,8 @@ pub(crate) fn start(
 async fn handle(
     opened: &Opened,
     store: &mut Store<State>,
-    scheme: Scheme,
-    request: http::Request<RequestBody>,
+    pace: &Pace,
+    (scheme, request): (Scheme, http::Request<RequestBody>),
     head: oneshot::Sender<Head>,
 ) -> wasmtime::Result<()> {
     let Opened::Component { pre, .. } = opened else {
@@ -110,6 +111,7 @@ async fn handle(
         _ = head.send(answer);
     })?;
     let proxy = pre.instantiate_async(&mut *store).await?;
+    pace.started();
     proxy.wasi_http_incoming_handler().call_handle(store, request, out).await
 }
 

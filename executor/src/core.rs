@@ -38,7 +38,7 @@ use crate::{
     limits::Limits,
     link::LinkedModule,
     log::Output,
-    pace::watch,
+    pace::{Pace, watch},
     response::Head,
     running::{GuestContext, GuestFuture},
 };
@@ -135,6 +135,7 @@ pub(crate) fn start(
     started: Option<Started>,
 ) -> Result<(GuestFuture, oneshot::Receiver<Head>), InvokeError> {
     let (head_sender, head) = oneshot::channel();
+    let pace = context.pace.clone();
     let event = Event::new(http, &context.config, head_sender);
     let (mut store, instance) = match started {
         Some(Started { mut store, instance }) => {
@@ -145,7 +146,7 @@ pub(crate) fn start(
         None => (store(engine, context, event), None),
     };
     let guest = Box::pin(async move {
-        match run(&modules, entry, instance, &mut store).await {
+        match run(&modules, entry, instance, &pace, &mut store).await {
             Ok(()) => Ok(store.into_data().event.finish()),
             Err(error) => {
                 let State { limits, function, .. } = store.data();
@@ -174,11 +175,16 @@ async fn run(
     modules: &Modules,
     entry: EntryPoint,
     started: Option<Instance>,
+    pace: &Pace,
     store: &mut Store<State>,
 ) -> wasmtime::Result<()> {
     let instance = match started {
         Some(instance) => instance,
-        None => set_up(modules, store).await?,
+        None => {
+            let instance = set_up(modules, store).await?;
+            pace.started();
+            instance
+        }
     };
     let handle = module::function(store, &instance, &entry.export)?;
     let called = if entry.returns {
@@ -236,7 +242,7 @@ fn core_module(opened: &Opened) -> wasmtime::Result<&CoreModule> {
 
 impl Modules {
     /// Whether the function's own begins with the memory its start-up left.
-    pub(crate) fn from_snapshot(&self) -> bool {
+    pub(crate) fn is_snapshot(&self) -> bool {
         core_module(&self.own).is_ok_and(CoreModule::is_snapshot)
     }
 

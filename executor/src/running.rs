@@ -22,6 +22,7 @@ use crate::{
     log::Output,
     metrics::{Metrics, Outcome},
     pace::Pace,
+    phases::Phases,
     response::Head,
 };
 
@@ -83,6 +84,7 @@ impl Running {
                 Poll::Pending => return Poll::Pending,
             },
         };
+        self.pace.ended();
         match &result {
             Ok(_) => self.flight.ended(Outcome::Ok),
             Err(failure) => self.report(failure),
@@ -106,6 +108,11 @@ impl Running {
 
     pub(crate) fn pace(&self) -> &Pace {
         &self.pace
+    }
+
+    pub(crate) fn phases(&self) -> Phases {
+        let (starting, computed) = self.pace.spent();
+        Phases { starting, computed, ..self.flight.phases }
     }
 
     pub(crate) fn flight(&mut self) -> &mut Flight {

@@ -192,9 +192,10 @@ impl Proxy {
         };
         let method = session.req_header().method.as_str();
         let status = respond::answered(session);
-        self.metrics.requests.count(kind, method, status, ctx.started.elapsed());
+        let elapsed = ctx.started.elapsed();
+        self.metrics.requests.count(kind, method, status, elapsed);
         let connection = session.digest().and_then(ConnectionInfo::of_digest);
-        self.access.write(session, ctx, connection.map(AsRef::as_ref));
+        self.access.write(session, ctx, connection.map(AsRef::as_ref), elapsed);
     }
 }
 
