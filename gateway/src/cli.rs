@@ -16,7 +16,9 @@ mod output;
 mod progress;
 mod revisions;
 mod rollback;
+mod run_function;
 mod schema;
+mod scratch;
 mod serve;
 mod signals;
 mod table;
@@ -108,6 +110,8 @@ Examples:
   headgate new shop            make a project in ./shop, from a template you choose
   headgate dev shop            serve the project in ./shop; a saved change is live at once
   headgate check shop          every problem of it, with line and hint
+  headgate run-function hello shop
+                               one of its functions, once, and what its time went into
   headgate run                 the appliance, from /etc/headgate/node.yaml
   headgate logs -f             what its functions print
   headgate rollback shop       what was served before, again and at once
@@ -128,6 +132,9 @@ enum Command {
     /// Show every problem of a project without serving it
     #[command(after_help = CHECK_HELP)]
     Check(CheckArguments),
+    /// Run one function of a project, without a server, and show its answer
+    #[command(after_help = run_function::HELP)]
+    RunFunction(run_function::Arguments),
     /// Show what a running node serves, and how each project stands
     #[command(after_help = STATUS_HELP)]
     Status(NodeArguments),
@@ -338,6 +345,7 @@ impl Command {
             }
             Self::Run(arguments) => serve::run(arguments.config, arguments.flags.into(), output),
             Self::Check(arguments) => check::run(&arguments.dir, output),
+            Self::RunFunction(arguments) => run_function::run(arguments, output),
             Self::Status(arguments) => ask::status(arguments, output),
             Self::Routes(arguments) => ask::routes(arguments, output),
             Self::Domains(arguments) => domains::run(arguments, output),

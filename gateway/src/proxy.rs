@@ -46,6 +46,7 @@ use pingora_core::{
 use pingora_error::{Error, ErrorType};
 use tracing::debug;
 
+pub(crate) use self::invoke::{Hop, pass_on};
 pub use self::{access_log::AccessLog, context::RequestContext, trace::RequestIds};
 use crate::{
     blob_cache::BlobCache,

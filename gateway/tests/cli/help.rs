@@ -4,11 +4,12 @@ use std::io;
 
 use crate::harness::{Home, finish};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "new",
     "dev",
     "run",
     "check",
+    "run-function",
     "status",
     "routes",
     "domains",
