@@ -10,6 +10,7 @@ mod domains;
 mod explain;
 mod failure;
 mod flags;
+mod functions;
 mod json_lines;
 mod new;
 mod output;
@@ -141,6 +142,9 @@ enum Command {
     /// List the routes of a running node: host, path, methods, target
     #[command(after_help = ROUTES_HELP)]
     Routes(NodeArguments),
+    /// List the functions of a running node: what they run, how they start, what they may have
+    #[command(after_help = functions::HELP)]
+    Functions(functions::Arguments),
     /// List the hosts of a running node, whose they are, and what their owners enter in DNS
     #[command(after_help = domains::HELP)]
     Domains(NodeArguments),
@@ -348,6 +352,7 @@ impl Command {
             Self::RunFunction(arguments) => run_function::run(arguments, output),
             Self::Status(arguments) => ask::status(arguments, output),
             Self::Routes(arguments) => ask::routes(arguments, output),
+            Self::Functions(arguments) => functions::run(arguments, output),
             Self::Domains(arguments) => domains::run(arguments, output),
             Self::Logs(arguments) => ask::logs(arguments, output),
             Self::Revisions(arguments) => revisions::run(arguments, output),

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::harness::{Home, finish};
 
-const COMMANDS: [&str; 16] = [
+const COMMANDS: [&str; 17] = [
     "new",
     "dev",
     "run",
@@ -12,6 +12,7 @@ const COMMANDS: [&str; 16] = [
     "run-function",
     "status",
     "routes",
+    "functions",
     "domains",
     "logs",
     "revisions",
