@@ -19,6 +19,7 @@ use crate::{
     backoff::{Admitted, Backoff, Change},
     function::FunctionSpec,
     metrics::{Metrics, Outcome},
+    phases::Phases,
 };
 
 /// A limit on what runs at once, with a bounded first-come first-served queue before it.
@@ -52,6 +53,11 @@ impl Gate {
     pub(crate) fn taken(&self) -> u32 {
         let free = u32::try_from(self.slots.available_permits()).unwrap_or(u32::MAX);
         self.size.saturating_sub(free)
+    }
+
+    /// Requests that wait for one.
+    pub(crate) fn waiting(&self) -> u32 {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Takes `weight` slots if they are free and nobody waits for them.
@@ -89,6 +95,7 @@ pub struct ProjectGate {
 struct Waiting<'a> {
     gate: &'a Gate,
     metrics: &'a Metrics,
+    since: Instant,
 }
 
 impl<'a> Waiting<'a> {
@@ -98,7 +105,7 @@ impl<'a> Waiting<'a> {
             return None;
         }
         metrics.queued.inc();
-        Some(Self { gate, metrics })
+        Some(Self { gate, metrics, since: Instant::now() })
     }
 }
 
@@ -106,6 +113,7 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.gate.waiting.fetch_sub(1, Ordering::Relaxed);
         self.metrics.queued.dec();
+        self.metrics.queued_for(self.since.elapsed());
     }
 }
 
@@ -113,6 +121,8 @@ impl Drop for Waiting<'_> {
 #[derive(Debug)]
 pub(crate) struct Flight {
     outcome: Outcome,
+    /// As far as they are known.
+    pub(crate) phases: Phases,
     metrics: Arc<Metrics>,
     function: Arc<FunctionSpec>,
     backoff: Arc<Backoff>,
@@ -134,7 +144,8 @@ impl Flight {
             metrics.invocation(Outcome::Resting);
         })?;
         let (outcome, slots) = (Outcome::Cancelled, None);
-        Ok(Self { outcome, metrics, function, backoff, call, slots })
+        let phases = Phases::default();
+        Ok(Self { outcome, phases, metrics, function, backoff, call, slots })
     }
 
     /// Admitted: keeps the slots until the end.

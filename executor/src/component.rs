@@ -35,7 +35,7 @@ use crate::{
     limits::Limits,
     log::{GuestStream, Output},
     outbound::{CallTimeouts, Calls, CallsOnDemand, OutboundError},
-    pace::watch,
+    pace::{Pace, watch},
     response::{Head, Source},
     running::{Ended, GuestContext, GuestFuture},
 };
@@ -93,14 +93,16 @@ pub(crate) fn start(
     store.set_hostcall_fuel(defaults::HOST_CALL);
     watch(&mut store, context.pace.clone());
     let (head_sender, head) = oneshot::channel();
+    let pace = context.pace.clone();
     let guest = Box::pin(async move {
         let handled = match &*opened {
             Opened::Component { pre: Pre::IncomingHandler(pre), .. } => {
-                handle(pre, &mut store, scheme, request, head_sender).await
+                handle(pre, &mut store, &pace, (scheme, request), head_sender).await
             }
             Opened::Component { pre: Pre::Handler(pre), .. } => {
                 // Boxed, so that guests of 0.2 do not carry what this takes.
-                Box::pin(handler::handle(pre, &mut store, scheme, request, head_sender)).await
+                let request = (scheme, request);
+                Box::pin(handler::handle(pre, &mut store, &pace, request, head_sender)).await
             }
             Opened::Core(_) => {
                 Err(wasmtime::format_err!("a core module was started as a component"))
@@ -117,8 +119,8 @@ pub(crate) fn start(
 async fn handle(
     pre: &ProxyPre<State>,
     store: &mut Store<State>,
-    scheme: Scheme,
-    request: http::Request<RequestBody>,
+    pace: &Pace,
+    (scheme, request): (Scheme, http::Request<RequestBody>),
     head: oneshot::Sender<Head>,
 ) -> wasmtime::Result<()> {
     let request = store.data_mut().http().new_incoming_request(scheme, request)?;
@@ -131,6 +133,7 @@ async fn handle(
         _ = head.send(answer);
     })?;
     let proxy = pre.instantiate_async(&mut *store).await?;
+    pace.started();
     proxy.wasi_http_incoming_handler().call_handle(store, request, out).await
 }
 

@@ -43,7 +43,7 @@ use crate::{
     link::LinkedModule,
     log::Output,
     outbound::{Calls, CallsOnDemand},
-    pace::watch,
+    pace::{Pace, watch},
     response::Head,
     running::{GuestContext, GuestFuture},
 };
@@ -150,6 +150,7 @@ pub(crate) fn start(
     started: Option<Started>,
 ) -> Result<(GuestFuture, oneshot::Receiver<Head>), InvokeError> {
     let (head_sender, head) = oneshot::channel();
+    let pace = context.pace.clone();
     let event = Event::new(http, &context.config, head_sender);
     let (mut store, instance) = match started {
         Some(Started { mut store, instance }) => {
@@ -160,7 +161,7 @@ pub(crate) fn start(
         None => (store(engine, context, event), None),
     };
     let guest = Box::pin(async move {
-        match run(&modules, entry, instance, &mut store).await {
+        match run(&modules, entry, instance, &pace, &mut store).await {
             Ok(()) => Ok(store.into_data().event.finish()),
             Err(error) => {
                 let State { limits, function, .. } = store.data();
@@ -189,11 +190,16 @@ async fn run(
     modules: &Modules,
     entry: EntryPoint,
     started: Option<Instance>,
+    pace: &Pace,
     store: &mut Store<State>,
 ) -> wasmtime::Result<()> {
     let instance = match started {
         Some(instance) => instance,
-        None => set_up(modules, store).await?,
+        None => {
+            let instance = set_up(modules, store).await?;
+            pace.started();
+            instance
+        }
     };
     let handle = module::function(store, &instance, &entry.export)?;
     let called = if entry.returns {

@@ -23,6 +23,7 @@ use crate::{
     metrics::{Outcome, Start},
     outbound::Outside,
     pace::{Pace, Turns},
+    phases::Phases,
     response::{ResponseBody, respond},
     running::{GuestContext, Running},
     start_up::StartUp,
@@ -132,6 +133,11 @@ impl Function {
         self.0.gate.taken()
     }
 
+    /// Requests that wait for one of its slots.
+    pub fn waiting(&self) -> u32 {
+        self.0.gate.waiting()
+    }
+
     /// Instances that are started and wait for a request.
     pub fn prepared(&self) -> usize {
         self.0.warm.len()
@@ -156,6 +162,19 @@ impl Function {
         &self,
         invocation: Invocation,
     ) -> Result<Response<ResponseBody>, InvokeError> {
+        self.invoke_noting(invocation, &mut Phases::default()).await
+    }
+
+    /// As [`invoke`](Self::invoke), and says in `phases` what its time went into until there was an answer or an
+    /// error. From then on the body knows ([`ResponseBody::phases`]).
+    ///
+    /// # Errors
+    /// As [`invoke`](Self::invoke).
+    pub async fn invoke_noting(
+        &self,
+        invocation: Invocation,
+        phases: &mut Phases,
+    ) -> Result<Response<ResponseBody>, InvokeError> {
         let Invocation::Http(http) = invocation;
         let function = &self.0;
         let arrival = Instant::now();
@@ -164,8 +183,11 @@ impl Function {
         let mut flight = Flight::begin(metrics.clone(), function.spec.clone(), backoff)
             .map_err(|retry_after| InvokeError::Resting { retry_after })?;
         let admitted = function.admit(arrival, &mut flight).await;
-        let Admitted { modules, ready } =
-            admitted.inspect_err(|error| flight.ended(refusal(error)))?;
+        let Admitted { modules, ready } = admitted.inspect_err(|error| {
+            *phases = flight.phases;
+            phases.queue = arrival.elapsed().saturating_sub(phases.opening);
+            flight.ended(refusal(error));
+        })?;
         let (started, output) = match ready {
             Some((started, output)) => {
                 output.begin(&function.executor.config, http.request_id);
@@ -173,14 +195,19 @@ impl Function {
             }
             None => (None, function.output(http.request_id)),
         };
-        metrics.start(match &started {
+        let start = match &started {
             Some(_) => Start::Warm,
             None if modules.have_start() => Start::Cold,
             None if modules.is_snapshot() => Start::Snapshot,
             None => Start::None,
-        });
+        };
+        metrics.start(start);
         let context = function.context(output, arrival, function.spec.limits.deadline);
-        function.run(http, context, flight, modules, started).await
+        let admission = context.pace.begun().saturating_duration_since(arrival);
+        flight.phases.queue = admission.saturating_sub(flight.phases.opening);
+        flight.phases.start = Some(start);
+        *phases = flight.phases;
+        function.run(http, context, flight, (modules, started), phases).await
     }
 }
 
@@ -197,8 +224,8 @@ impl Inner {
         http: HttpInvocation,
         context: GuestContext,
         mut flight: Flight,
-        modules: core::Modules,
-        started: Option<core::Started>,
+        (modules, started): (core::Modules, Option<core::Started>),
+        phases: &mut Phases,
     ) -> Result<Response<ResponseBody>, InvokeError> {
         let method = http.request.method().clone();
         let engine = &self.executor.engine;
@@ -217,7 +244,7 @@ impl Inner {
         let running = Running::new(guest, &context, flight);
         let config = context.config.clone();
         drop(context);
-        respond(running, head, method, &config).await
+        respond(running, head, method, &config, phases).await
     }
 
     /// Waits for the function's slot, the artefacts, the project's slots and the pool's, in that order.
@@ -229,7 +256,7 @@ impl Inner {
         let metrics = &self.executor.metrics;
         let deadline = arrival + self.spec.limits.deadline;
         let own = self.gate.enter(1, deadline, metrics).await.map_err(|why| self.refused(why))?;
-        let modules = self.open_all(deadline).await?;
+        let modules = self.open_all(deadline, &mut flight.phases.opening).await?;
         let weight = modules.needs().slots();
         let project = match &self.project {
             Some(project) => {
@@ -250,22 +277,34 @@ impl Inner {
         Ok(Admitted { modules, ready })
     }
 
-    async fn open_all(&self, deadline: Instant) -> Result<core::Modules, InvokeError> {
-        let own = self.open(self.spec.artefact, deadline).await?;
+    /// Adds to `took` what it takes if one is not open yet.
+    async fn open_all(
+        &self,
+        deadline: Instant,
+        took: &mut Duration,
+    ) -> Result<core::Modules, InvokeError> {
+        let own = self.open(self.spec.artefact, deadline, took).await?;
         let mut linked = Vec::with_capacity(self.spec.linked.len());
         for module in &self.spec.linked {
-            linked.push(self.open(module.artefact, deadline).await?);
+            linked.push(self.open(module.artefact, deadline, took).await?);
         }
         Ok(core::Modules { own, linked: linked.into() })
     }
 
-    async fn open(&self, artefact: Digest, deadline: Instant) -> Result<Arc<Opened>, InvokeError> {
+    async fn open(
+        &self,
+        artefact: Digest,
+        deadline: Instant,
+        took: &mut Duration,
+    ) -> Result<Arc<Opened>, InvokeError> {
         if let Some(opened) = self.executor.opened(artefact) {
             return Ok(opened);
         }
+        let begin = Instant::now();
         let opening = self.executor.open_artefact(artefact);
-        tokio::time::timeout_at(deadline.into(), opening)
-            .await
+        let opened = tokio::time::timeout_at(deadline.into(), opening).await;
+        *took += begin.elapsed();
+        opened
             .map_err(|_| self.refused(Refused::Deadline))?
             .map_err(|error| unusable(artefact, error))
     }
@@ -313,7 +352,8 @@ impl Inner {
     /// Starts an instance ahead, if there is room for one: nobody waits for this, so neither does it.
     pub(crate) async fn prepare(&self) -> Option<wasmtime::Result<Ready>> {
         let now = Instant::now();
-        let modules = self.open_all(now + defaults::PREPARE_TIME).await.ok()?;
+        let (deadline, mut opening) = (now + defaults::PREPARE_TIME, Duration::ZERO);
+        let modules = self.open_all(deadline, &mut opening).await.ok()?;
         let weight = modules.needs().slots();
         let share = self.executor.prepared.clone().try_acquire_many_owned(weight).ok()?;
         let pool = self.executor.pool.try_enter(weight)?;
@@ -321,6 +361,9 @@ impl Inner {
         let output = self.output(RequestId::from_bytes([0; 16]));
         let context = self.context(output.clone(), now, defaults::PREPARE_TIME);
         let started = core::Started::new(&modules, &self.executor.engine, &context).await;
+        if started.is_ok() {
+            self.executor.metrics.started(Start::Warm, context.pace.begun().elapsed());
+        }
         let count = Counted::new(self.executor.metrics.clone(), share);
         Some(started.map(|started| Ready { started, output, pool, since: now, _count: count }))
     }

@@ -106,6 +106,7 @@ mod metrics;
 mod native;
 mod outbound;
 mod pace;
+mod phases;
 mod response;
 mod running;
 mod start_up;
@@ -125,10 +126,11 @@ pub use function::{Entry, Function, FunctionLimits, FunctionSpec};
 pub use invocation::{HttpInvocation, Invocation};
 pub use link::{Bounds, Export, Import, Item, Linkage, LinkedModule, Misfit, TooLarge};
 pub use log::{GuestLine, GuestLog, GuestStream};
-pub use metrics::Metrics;
+pub use metrics::{Metrics, Start};
 pub use outbound::{
     CallTimeouts, Found, Lookup, LookupFailed, LookupKind, NameServer, NoWayOut, Outbound,
     OutboundBody, OutboundError,
 };
+pub use phases::Phases;
 pub use response::ResponseBody;
 pub use start_up::{StartUp, UnknownStartUp};

@@ -12,7 +12,7 @@ use crate::error::TrapReason;
 
 /// How an instance came to be ready for its event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Start {
+pub enum Start {
     /// It has nothing to run before its event.
     None,
     /// It began from a snapshot of its start-up.
@@ -29,6 +29,17 @@ const STARTS: [(Start, &str); 4] = [
     (Start::Cold, "cold"),
     (Start::Warm, "warm"),
 ];
+
+impl Start {
+    /// As metrics and logs call it.
+    pub fn label(self) -> &'static str {
+        STARTS[self.index()].1
+    }
+
+    fn index(self) -> usize {
+        STARTS.iter().position(|(known, _)| *known == self).expect("every start is listed")
+    }
+}
 
 /// How an invocation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +94,8 @@ pub struct Metrics {
     /// One counter per outcome, resolved here so that a request never looks up a label.
     invocations: [Counter; OUTCOMES.len()],
     starts: [Counter; STARTS.len()],
+    start_durations: [Histogram; STARTS.len()],
+    queue_duration: Histogram,
     traps: Family<ReasonLabel, Counter>,
     compiles: Family<ResultLabel, Counter>,
     compile_duration: Histogram,
@@ -101,10 +114,22 @@ impl Metrics {
         registry.register("invocations", "Invocations by result", invocations.clone());
         let starts = Family::<StartLabel, Counter>::default();
         registry.register("starts", "Instances by how they were started", starts.clone());
+        let start_durations =
+            Family::<StartLabel, Histogram>::new_with_constructor(start_histogram);
+        registry.register_with_unit(
+            "start_duration",
+            "Time until an instance was ready for its event; of warm ones, before its request came",
+            Unit::Seconds,
+            start_durations.clone(),
+        );
         let metrics = Self {
             invocations: OUTCOMES
                 .map(|(_, result)| invocations.get_or_create_owned(&ResultLabel { result })),
             starts: STARTS.map(|(_, start)| starts.get_or_create_owned(&StartLabel { start })),
+            start_durations: STARTS
+                .map(|(_, start)| start_durations.get_or_create_owned(&StartLabel { start })),
+            // A slot that is just being freed, up to the deadline of a function.
+            queue_duration: Histogram::new([0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0]),
             traps: Family::default(),
             compiles: Family::default(),
             // 10 ms for a hello, tens of seconds for an interpreter on a slow machine.
@@ -123,6 +148,12 @@ impl Metrics {
             "Time to compile one artefact",
             Unit::Seconds,
             metrics.compile_duration.clone(),
+        );
+        registry.register_with_unit(
+            "queue_duration",
+            "Time that requests waited for a slot, of those that had to",
+            Unit::Seconds,
+            metrics.queue_duration.clone(),
         );
         registry.register("in_flight", "Guests running now", metrics.in_flight.clone());
         registry.register("queued", "Requests waiting for a guest", metrics.queued.clone());
@@ -151,8 +182,15 @@ impl Metrics {
     }
 
     pub(crate) fn start(&self, start: Start) {
-        let index = STARTS.iter().position(|(known, _)| *known == start);
-        self.starts[index.expect("every start is listed")].inc();
+        self.starts[start.index()].inc();
+    }
+
+    pub(crate) fn started(&self, start: Start, took: Duration) {
+        self.start_durations[start.index()].observe(took.as_secs_f64());
+    }
+
+    pub(crate) fn queued_for(&self, took: Duration) {
+        self.queue_duration.observe(took.as_secs_f64());
     }
 
     pub(crate) fn trap(&self, reason: TrapReason) {
@@ -165,4 +203,9 @@ impl Metrics {
             self.compile_duration.observe(took.as_secs_f64());
         }
     }
+}
+
+/// From an empty instance, some microseconds, to the start of an interpreter on a slow machine.
+fn start_histogram() -> Histogram {
+    Histogram::new([0.000_01, 0.000_03, 0.000_1, 0.000_3, 0.001, 0.01, 0.1, 1.0])
 }

@@ -25,6 +25,8 @@ use crate::error::TimeUp;
 #[derive(Debug)]
 pub(crate) struct Pace {
     limit: Duration,
+    /// When its request was admitted.
+    begun: Instant,
     turns: Turns,
     state: Mutex<State>,
 }
@@ -37,6 +39,8 @@ struct State {
     computed: Duration,
     /// When it was last seen to begin.
     since: Instant,
+    /// What its start took within its request.
+    starting: Duration,
     turn: Option<Turn>,
     /// It has computed for an epoch and lets others run before it gives its turn back.
     yielding: bool,
@@ -61,13 +65,24 @@ impl Pace {
     /// compute in all, counted from `now`.
     pub(crate) fn new(limit: Duration, arrival: Instant, now: Instant, turns: Turns) -> Self {
         let deadline = arrival + limit;
-        let state =
-            State { deadline, computed: Duration::ZERO, since: now, turn: None, yielding: false };
-        Self { limit, turns, state: Mutex::new(state) }
+        let state = State {
+            deadline,
+            computed: Duration::ZERO,
+            since: now,
+            starting: Duration::ZERO,
+            turn: None,
+            yielding: false,
+        };
+        Self { limit, begun: now, turns, state: Mutex::new(state) }
     }
 
     pub(crate) fn limit(&self) -> Duration {
         self.limit
+    }
+
+    /// When its request was admitted.
+    pub(crate) fn begun(&self) -> Instant {
+        self.begun
     }
 
     pub(crate) fn deadline(&self) -> Instant {
@@ -77,6 +92,23 @@ impl Pace {
     /// It is polled again after it waited.
     pub(crate) fn resume(&self) {
         self.state().since = Instant::now();
+    }
+
+    /// Its instance is ready for its event.
+    pub(crate) fn started(&self) {
+        self.state().starting = self.begun.elapsed();
+    }
+
+    /// It runs no more.
+    pub(crate) fn ended(&self) {
+        let mut state = self.state();
+        state.count(Instant::now());
+    }
+
+    /// What its start took within its request, and what it computed when that was last looked at.
+    pub(crate) fn spent(&self) -> (Duration, Duration) {
+        let state = self.state();
+        (state.starting, state.computed)
     }
 
     /// It waits for something: that is not computing, and nobody waits for its turn meanwhile.
@@ -125,9 +157,14 @@ impl Pace {
 
 impl State {
     /// Counts what was computed since it was last looked at.
-    fn look(&mut self, now: Instant, limit: Duration) -> Result<(), TimeUp> {
+    fn count(&mut self, now: Instant) {
         self.computed += now.saturating_duration_since(self.since);
         self.since = now;
+    }
+
+    /// Whether it may go on.
+    fn look(&mut self, now: Instant, limit: Duration) -> Result<(), TimeUp> {
+        self.count(now);
         if self.computed > limit {
             return Err(TimeUp::Computing);
         }
@@ -164,6 +201,7 @@ mod tests {
             deadline: start + LIMIT,
             computed: Duration::ZERO,
             since: start,
+            starting: Duration::ZERO,
             turn: None,
             yielding: false,
         };

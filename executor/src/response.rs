@@ -13,7 +13,8 @@ use self::body::{Declared, Rest};
 use crate::{
     config::Config,
     error::{Failure, InvokeError},
-    metrics::Outcome,
+    metrics::{Outcome, Start},
+    phases::Phases,
     running::{Ended, Running},
 };
 
@@ -33,6 +34,7 @@ pub(crate) async fn respond(
     mut head: oneshot::Receiver<Head>,
     method: Method,
     config: &Config,
+    phases: &mut Phases,
 ) -> Result<Response<ResponseBody>, InvokeError> {
     enum Step {
         Head(Head),
@@ -45,7 +47,12 @@ pub(crate) async fn respond(
         // Sent from within the guest, so by now or after another turn of it: nobody else has to wake us.
         head.try_recv().map_or(Poll::Pending, |head| Poll::Ready(Step::Head(head)))
     });
-    match step.await {
+    let step = step.await;
+    *phases = running.phases();
+    if let Some(start) = phases.start.filter(|start| *start != Start::Warm) {
+        running.flight().metrics().started(start, phases.starting);
+    }
+    match step {
         Step::Head(head) => {
             let (parts, source) = accept(head, config, &mut running)?;
             running.pace().heard();
@@ -88,7 +95,8 @@ fn finish(
     if implied && (length > 0 || !declared.mute) {
         parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
-    Ok(Response::from_parts(parts, ResponseBody::rest(rest, declared)))
+    let body = ResponseBody::rest(rest, declared, running.phases());
+    Ok(Response::from_parts(parts, body))
 }
 
 /// Checks a head against what may be sent.

@@ -23,6 +23,7 @@ use crate::{
     metrics::{Metrics, Outcome},
     outbound::Outside,
     pace::Pace,
+    phases::Phases,
     response::Head,
 };
 
@@ -85,6 +86,7 @@ impl Running {
                 Poll::Pending => return Poll::Pending,
             },
         };
+        self.pace.ended();
         match &result {
             Ok(_) => self.flight.ended(Outcome::Ok),
             Err(failure) => self.report(failure),
@@ -108,6 +110,11 @@ impl Running {
 
     pub(crate) fn pace(&self) -> &Pace {
         &self.pace
+    }
+
+    pub(crate) fn phases(&self) -> Phases {
+        let (starting, computed) = self.pace.spent();
+        Phases { starting, computed, ..self.flight.phases }
     }
 
     pub(crate) fn flight(&mut self) -> &mut Flight {

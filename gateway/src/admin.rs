@@ -10,6 +10,7 @@
 //!                                                   /logs      NDJSON; ?follow=1, ?project=NAME
 //!                                                   /revisions JSON: what is kept; ?project=NAME
 //!                                                   /domains   JSON: whose the hosts are
+//!                                                   /functions JSON: what each runs, and how
 //!
 //! unix socket only, POST, with {"project", "branch"?, "commit"?}:
 //! /rollback  serves a kept revision, the one before if no commit is named, and pins the branch to it
@@ -90,6 +91,7 @@ pub struct AdminState {
     pub view: Arc<dyn SnapshotView>,
     pub readiness: Arc<Readiness>,
     pub domains: Arc<dyn DomainsView>,
+    pub functions: Arc<dyn FunctionsView>,
     pub operations: Arc<dyn Operations>,
 }
 
@@ -97,6 +99,13 @@ impl fmt::Debug for AdminState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AdminState").field("readiness", &self.readiness).finish_non_exhaustive()
     }
+}
+
+/// The functions of what is served.
+#[async_trait]
+pub trait FunctionsView: Send + Sync {
+    /// By project, application and name.
+    async fn functions(&self) -> Vec<wire::FunctionRow>;
 }
 
 /// The hosts of what is served, and whose they are.

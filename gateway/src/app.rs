@@ -39,6 +39,7 @@ use crate::{
     domains::Domains,
     event::{Event, Ready, Reporter},
     follow::{Looks, Shared},
+    functions::Functions,
     guest_log::HubLog,
     log_hub::LogHub,
     metrics::Metrics,
@@ -187,6 +188,7 @@ impl Gateway {
         let renewer = Renewer { publisher: publisher.clone() };
 
         let edge = Arc::new(edge(&config, headgate_edge::Metrics::register(&mut registry)));
+        let functions = Functions::new(publisher.cell().clone(), store.clone());
         let proxy = Proxy {
             snapshot: publisher.cell().clone(),
             blobs: Arc::new(BlobCache::new(store, BLOB_CACHE)),
@@ -205,6 +207,7 @@ impl Gateway {
             view: publisher.cell().clone(),
             readiness: Arc::new(Readiness::default()),
             domains: Arc::new(domains),
+            functions: Arc::new(functions),
             operations: Arc::new(revisions),
         };
         Ok(Self {

@@ -10,13 +10,16 @@ mod domains;
 mod explain;
 mod failure;
 mod flags;
+mod functions;
 mod json_lines;
 mod new;
 mod output;
 mod progress;
 mod revisions;
 mod rollback;
+mod run_function;
 mod schema;
+mod scratch;
 mod serve;
 mod signals;
 mod table;
@@ -108,6 +111,8 @@ Examples:
   headgate new shop            make a project in ./shop, from a template you choose
   headgate dev shop            serve the project in ./shop; a saved change is live at once
   headgate check shop          every problem of it, with line and hint
+  headgate run-function hello shop
+                               one of its functions, once, and what its time went into
   headgate run                 the appliance, from /etc/headgate/node.yaml
   headgate logs -f             what its functions print
   headgate rollback shop       what was served before, again and at once
@@ -128,12 +133,18 @@ enum Command {
     /// Show every problem of a project without serving it
     #[command(after_help = CHECK_HELP)]
     Check(CheckArguments),
+    /// Run one function of a project, without a server, and show its answer
+    #[command(after_help = run_function::HELP)]
+    RunFunction(run_function::Arguments),
     /// Show what a running node serves, and how each project stands
     #[command(after_help = STATUS_HELP)]
     Status(NodeArguments),
     /// List the routes of a running node: host, path, methods, target
     #[command(after_help = ROUTES_HELP)]
     Routes(NodeArguments),
+    /// List the functions of a running node: what they run, how they start, what they may have
+    #[command(after_help = functions::HELP)]
+    Functions(functions::Arguments),
     /// List the hosts of a running node, whose they are, and what their owners enter in DNS
     #[command(after_help = domains::HELP)]
     Domains(NodeArguments),
@@ -338,8 +349,10 @@ impl Command {
             }
             Self::Run(arguments) => serve::run(arguments.config, arguments.flags.into(), output),
             Self::Check(arguments) => check::run(&arguments.dir, output),
+            Self::RunFunction(arguments) => run_function::run(arguments, output),
             Self::Status(arguments) => ask::status(arguments, output),
             Self::Routes(arguments) => ask::routes(arguments, output),
+            Self::Functions(arguments) => functions::run(arguments, output),
             Self::Domains(arguments) => domains::run(arguments, output),
             Self::Logs(arguments) => ask::logs(arguments, output),
             Self::Revisions(arguments) => revisions::run(arguments, output),

@@ -14,6 +14,7 @@ mod ingest;
 pub(crate) mod limits;
 mod link;
 mod progress;
+pub(crate) mod single;
 mod under_way;
 
 use std::sync::Arc;
@@ -132,7 +133,7 @@ impl Deployer {
         };
         let under_way = turn.under_way.clone();
         let (store, executor, limits) = (&self.store, &self.executor, self.publisher.limits());
-        let preparing = Preparing { store, executor, limits, progress };
+        let preparing = Preparing { store, executor, limits, progress, reach: Reach::Everything };
         let (prepared, mut diagnostics) = preparing.prepare(candidate, turn, cache).await?;
         let Some(prepared) = prepared else { return Ok(Outcome::Refused(diagnostics)) };
         let (publisher, manifest) = (self.publisher.clone(), prepared.manifest(revision, sources));
@@ -169,7 +170,7 @@ pub async fn check(
     candidate: Candidate,
     progress: &Progress,
 ) -> Result<Diagnostics, DeployError> {
-    let preparing = Preparing { store, executor, limits, progress };
+    let preparing = Preparing { store, executor, limits, progress, reach: Reach::Everything };
     let mut cache = IngestCache::default();
     let (_, diagnostics) = preparing.prepare(candidate, Turn::default(), &mut cache).await?;
     Ok(diagnostics)
@@ -189,6 +190,15 @@ struct Preparing<'a> {
     /// The node's own; functions are cut to them.
     limits: FunctionLimits,
     progress: &'a Progress,
+    reach: Reach,
+}
+
+/// Which guests are compiled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    Everything,
+    /// Libraries only if a function runs them or is linked with them.
+    FromFunctions,
 }
 
 impl Preparing<'_> {

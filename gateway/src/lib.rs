@@ -19,6 +19,7 @@ pub mod deploy;
 pub mod domains;
 pub mod event;
 pub mod follow;
+pub mod functions;
 pub mod guest_log;
 #[cfg(test)]
 mod lab;

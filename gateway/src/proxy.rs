@@ -46,6 +46,7 @@ use pingora_core::{
 use pingora_error::{Error, ErrorType};
 use tracing::debug;
 
+pub(crate) use self::invoke::{Hop, pass_on};
 pub use self::{access_log::AccessLog, context::RequestContext, trace::RequestIds};
 use crate::{
     blob_cache::BlobCache,
@@ -192,9 +193,10 @@ impl Proxy {
         };
         let method = session.req_header().method.as_str();
         let status = respond::answered(session);
-        self.metrics.requests.count(kind, method, status, ctx.started.elapsed());
+        let elapsed = ctx.started.elapsed();
+        self.metrics.requests.count(kind, method, status, elapsed);
         let connection = session.digest().and_then(ConnectionInfo::of_digest);
-        self.access.write(session, ctx, connection.map(AsRef::as_ref));
+        self.access.write(session, ctx, connection.map(AsRef::as_ref), elapsed);
     }
 }
 

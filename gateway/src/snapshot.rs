@@ -259,7 +259,8 @@ impl Claimant<'_> {
     }
 }
 
-fn function_spec(
+/// What the executor is told of a function: what it asks for, cut to the node's limits.
+pub(crate) fn function_spec(
     manifest: &Manifest,
     entry: &FunctionEntry,
     limits: &FunctionLimits,

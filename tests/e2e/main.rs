@@ -16,6 +16,7 @@ mod libraries_are_linked;
 mod limits_hold;
 mod new_makes_projects;
 mod run_follows_a_branch;
+mod seeing_inside;
 mod separate_repositories;
 mod state_survives_kill;
 mod websites_are_cached;

@@ -17,17 +17,19 @@ use wasmtime_wasi_http::{
 use super::{State, shared_body::SharedBody};
 use crate::{
     body::RequestBody,
+    pace::Pace,
     response::{Head, Source},
 };
 
 pub(super) async fn handle(
     pre: &ServicePre<State>,
     store: &mut Store<State>,
-    scheme: Scheme,
-    request: http::Request<RequestBody>,
+    pace: &Pace,
+    (scheme, request): (Scheme, http::Request<RequestBody>),
     head: oneshot::Sender<Head>,
 ) -> wasmtime::Result<()> {
     let service = pre.instantiate_async(&mut *store).await?;
+    pace.started();
     let request = with_target(request, &scheme)?;
     let (request, received) = Request::from_http(store.data_mut().http().hooks, request);
     let driven = store.run_concurrent(async |accessor| {

@@ -18,6 +18,7 @@ use wasmtime_wasi_http::WasiBody;
 use crate::{
     error::GuestBodyError,
     metrics::Outcome,
+    phases::Phases,
     running::{Ended, Running},
 };
 
@@ -28,6 +29,8 @@ use crate::{
 pub struct ResponseBody {
     state: State,
     declared: Declared,
+    /// Of a guest that ended.
+    phases: Phases,
 }
 
 enum State {
@@ -45,11 +48,20 @@ pub(super) struct Rest {
 
 impl ResponseBody {
     pub(super) fn running(running: Running, source: Source, declared: Declared) -> Self {
-        Self { state: State::Running { running: Box::new(running), source }, declared }
+        let phases = running.phases();
+        Self { state: State::Running { running: Box::new(running), source }, declared, phases }
     }
 
-    pub(super) fn rest(rest: Rest, declared: Declared) -> Self {
-        Self { state: State::Rest(rest), declared }
+    pub(super) fn rest(rest: Rest, declared: Declared, phases: Phases) -> Self {
+        Self { state: State::Rest(rest), declared, phases }
+    }
+
+    /// What its invocation's time went into until now.
+    pub fn phases(&self) -> Phases {
+        match &self.state {
+            State::Running { running, .. } => running.phases(),
+            State::Rest(_) => self.phases,
+        }
     }
 
     /// Ends the guest, if it still runs, and remembers nothing but `error`.
@@ -59,6 +71,7 @@ impl ResponseBody {
     ) -> Poll<Option<Result<Frame<Bytes>, GuestBodyError>>> {
         if let State::Running { running, .. } = &mut self.state {
             running.flight().ended(Outcome::Partial);
+            self.phases = running.phases();
         }
         self.state = State::Rest(Rest::default());
         self.declared.mute = true; // nothing more is expected of it
@@ -140,6 +153,7 @@ impl Body for ResponseBody {
                             Some(frame)
                         }
                         Poll::Ready(Next::Rest(rest)) => {
+                            this.phases = running.phases();
                             this.state = State::Rest(rest);
                             continue;
                         }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use headgate_executor::StartUp;
+use headgate_executor::{Phases, Start, StartUp};
 use headgate_types::Digest;
 
-use crate::lab::{Lab, answer, call, eventually, get, guest, wat};
+use crate::lab::{Lab, answer, call, eventually, get, guest, http, wat};
 
 /// Its start-up counts to a million and asks for randomness, as Go's runtime does; it answers the four bytes it got
 /// and how often it was called.
@@ -173,4 +173,27 @@ async fn a_start_up_that_fails_is_told_to_each_request() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(function.prepared(), 0);
+}
+
+#[tokio::test]
+async fn a_response_knows_what_its_time_went_into() {
+    let lab = Lab::new();
+    let function = lab.core(&slow_starter(), "main").await;
+    let mut phases = Phases::default();
+    let first = function.invoke_noting(http(get("/")), &mut phases).await.unwrap();
+    assert_eq!(phases.start, Some(Start::Cold));
+    assert!(!phases.opening.is_zero() && !phases.starting.is_zero(), "{phases:?}");
+    assert!(phases.computed >= phases.starting, "its start is part of it: {phases:?}");
+    assert_eq!(first.into_body().phases(), phases, "the guest has ended");
+
+    eventually(|| function.prepared() > 0).await;
+    function.invoke_noting(http(get("/")), &mut phases).await.unwrap();
+    assert_eq!(phases.start, Some(Start::Warm));
+    assert!(phases.opening.is_zero() && phases.starting.is_zero(), "{phases:?}");
+    let metrics = lab.metrics();
+    for start in ["cold", "warm"] {
+        let counted = format!(r#"start_duration_seconds_count{{start="{start}"}} "#);
+        let line = metrics.lines().find(|line| line.contains(&counted)).expect(start);
+        assert!(!line.ends_with(" 0"), "{line}");
+    }
 }

@@ -193,6 +193,14 @@ impl Diagnostics {
         other.items.into_iter().for_each(|item| self.push(item));
     }
 
+    /// Those that are wanted, with the texts of their files.
+    #[must_use]
+    pub fn only(&self, wanted: impl Fn(&&Diagnostic) -> bool) -> Self {
+        let mut some = Self { sources: self.sources.clone(), ..Self::default() };
+        self.items.iter().filter(wanted).for_each(|item| some.push(item.clone()));
+        some
+    }
+
     /// Says of each problem in a file of another repository which one that is.
     pub(crate) fn name_repositories(&mut self, tree: &dyn Tree) {
         for item in &mut self.items {

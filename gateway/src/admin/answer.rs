@@ -68,10 +68,14 @@ where
         ("/routes", Via::Unix) => json(&state.view.routes()).into(),
         ("/logs", Via::Unix) => logs(request.uri().query().unwrap_or_default(), shared),
         ("/domains", Via::Unix) => json(&state.domains.domains()).into(),
+        ("/functions", Via::Unix) => json(&state.functions.functions().await).into(),
         ("/revisions", Via::Unix) => {
             orders::list(request.uri().query().unwrap_or_default(), shared).await.into()
         }
-        ("/status" | "/routes" | "/logs" | "/revisions" | "/domains", Via::Tcp) => {
+        (
+            "/status" | "/routes" | "/logs" | "/revisions" | "/domains" | "/functions",
+            Via::Tcp,
+        ) => {
             text(StatusCode::FORBIDDEN, "only on the admin socket").into()
         }
         (path, Via::Tcp) if orders::Kind::of(path).is_some() => {
@@ -80,7 +84,7 @@ where
         _ => text(
             StatusCode::NOT_FOUND,
             "try /livez /readyz /metrics /snapshot, and on the socket /status /routes /logs /revisions \
-             /domains",
+             /domains /functions",
         )
         .into(),
     }

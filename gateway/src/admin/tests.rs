@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     client::{Client, ClientError},
-    wire::{LogEntry, NodeStatus, ProjectState, Refusal},
+    wire::{FunctionRow, LogEntry, NodeStatus, ProjectState, Refusal},
     *,
 };
 use crate::{
@@ -43,6 +43,13 @@ impl SnapshotView for View {
     }
 }
 
+#[async_trait]
+impl FunctionsView for View {
+    async fn functions(&self) -> Vec<FunctionRow> {
+        Vec::new()
+    }
+}
+
 /// An admin server over a socket in a temporary folder.
 struct Admin {
     /// What its orders would change.
@@ -68,6 +75,7 @@ impl Admin {
             view: Arc::new(View),
             readiness: Arc::default(),
             domains: Arc::new(Domains::trusting(lab.publisher().clone())),
+            functions: Arc::new(View),
             operations: Arc::new(Revisions::new(shared)),
         };
         let (tcp, shutdown) = (listener.tcp_address(), CancellationToken::new());

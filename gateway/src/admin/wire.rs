@@ -2,13 +2,17 @@
 //!
 //! Fields are added, never renamed: scripts read them.
 
+mod functions;
 mod revisions;
 
 use headgate_project::Diagnostics;
 use headgate_types::{Branch, Commit, Generation, ProjectName, Timestamp};
 use serde::{Deserialize, Serialize};
 
-pub use self::revisions::{BranchRow, Candidate, DoneRow, NewestRow, Order, Refusal, RevisionRow};
+pub use self::{
+    functions::{FunctionKind, FunctionRow, LimitsRow, NowRow, StartUpKind, StartUpRow},
+    revisions::{BranchRow, Candidate, DoneRow, NewestRow, Order, Refusal, RevisionRow},
+};
 use super::{AdminState, Phase};
 use crate::{
     log_hub::LogLine,

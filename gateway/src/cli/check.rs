@@ -1,39 +1,29 @@
 //! `headgate check`: everything a deploy would say about a project, without serving it.
 //!
-//! The same code as in a node, over a blob store and an executor in a temporary folder: nothing of the user's is
-//! written, and a node that runs is not disturbed.
+//! Over a blob store and an executor of its own, in a temporary folder.
 
 use std::{env, path::Path, sync::Arc};
 
 use anyhow::Context as _;
-use headgate_executor::{Executor, GuestLine, GuestLog, NoWayOut};
-use headgate_project::{
-    Diagnostics, LoadOptions, marks,
-    tree::{FolderTree, TreeLimits},
-};
-use headgate_store::BlobStore;
-use headgate_types::{Clock, Revision, SystemClock};
-use prometheus_client::registry::Registry;
+use headgate_executor::{GuestLine, GuestLog};
+use headgate_project::{Diagnostics, marks};
 use serde_json::json;
 
 use crate::{
-    app,
     cli::{
         Verdict,
         output::{Output, OutputFormat, Paint},
-        progress::Progress,
-        serve,
+        scratch::{self, Scratch, reading},
     },
-    deploy::{self, Candidate},
-    node_config::{DevOptions, NodeConfig},
+    deploy,
+    node_config::NodeConfig,
 };
 
 pub(super) fn run(dir: &Path, output: &Output) -> anyhow::Result<Verdict> {
-    let options = DevOptions { dir: dir.to_owned(), ..DevOptions::default() };
-    let config = NodeConfig::for_dev(&options, &serve::homes()?)?;
+    let config = scratch::config(dir)?;
     let diagnostics = if marks::is_project(dir).with_context(|| reading(dir))? {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(check(dir, &config, output))?
+        runtime.block_on(check(dir, config, output))?
     } else {
         let mut diagnostics = Diagnostics::default();
         diagnostics.push(marks::no_project(dir));
@@ -56,43 +46,14 @@ pub(super) fn run(dir: &Path, output: &Output) -> anyhow::Result<Verdict> {
     Ok(if diagnostics.has_errors() { Verdict::Problem } else { Verdict::Well })
 }
 
-async fn check(dir: &Path, config: &NodeConfig, output: &Output) -> anyhow::Result<Diagnostics> {
-    let tree = FolderTree::open(dir, &TreeLimits::default(), SystemClock.now())
-        .with_context(|| reading(dir))?;
-    let scratch = tempfile::tempdir().context("making a temporary folder")?;
-    let config = NodeConfig { state: scratch.path().to_owned(), ..config.clone() };
-    let store = BlobStore::open(&config.state.join("blobs")).context("opening a blob store")?;
-    let store = Arc::new(store);
-    let executor = Executor::open(
-        app::executor_config(&config),
-        Arc::new(app::Artefacts(store.clone())),
-        Arc::new(Silence),
-        Arc::new(NoWayOut),
-        Arc::new(headgate_executor::Metrics::new(&mut Registry::default())),
-    )
-    .context("starting the executor")?;
-    let project = config.projects[0].name.clone();
-    let revision = Revision {
-        project: project.clone(),
-        branch: config.projects[0].branch.clone(),
-        commit: tree.commit(),
-    };
-    let options = LoadOptions { code_elsewhere: true, ..app::load_options(&config) };
-    let candidate = Candidate { revision, sources: Vec::new(), tree: Arc::new(tree), options };
-    let limits = app::function_limits(&config);
-    let bars = Arc::new(Progress::new(output.bars.clone()));
-    bars.started(&project);
-    let progress: deploy::Progress = {
-        let (bars, project) = (bars.clone(), project.clone());
-        Arc::new(move |stage, done, total| bars.moved(&project, stage, done, total))
-    };
-    let checked = deploy::check(&store, &executor, limits, candidate, &progress).await;
-    bars.ended(&project);
-    Ok(checked?)
-}
-
-fn reading(dir: &Path) -> String {
-    format!("reading {}", dir.display())
+async fn check(dir: &Path, config: NodeConfig, output: &Output) -> anyhow::Result<Diagnostics> {
+    let scratch = Scratch::open(config, Arc::new(Silence))?;
+    let candidate = scratch.candidate_of_half(dir)?;
+    let Scratch { store, executor, limits, .. } = &scratch;
+    let checked = scratch.with_bar(output, async |progress| {
+        deploy::check(store, executor, *limits, candidate, progress).await
+    });
+    Ok(checked.await?)
 }
 
 /// `shop/` for a project in a folder of its repository: code hosts begin their paths at the repository's

@@ -75,9 +75,14 @@ impl Output {
 
     /// As [`Self::text`]; says whether somebody still reads.
     pub(super) fn try_text(&self, text: &str) -> io::Result<Reader> {
+        self.try_bytes(text.as_bytes())
+    }
+
+    /// As [`Self::try_text`], for what need not be text.
+    pub(super) fn try_bytes(&self, bytes: &[u8]) -> io::Result<Reader> {
         let written = self.bars.suspend(|| {
             let mut stdout = io::stdout().lock();
-            stdout.write_all(text.as_bytes())?;
+            stdout.write_all(bytes)?;
             stdout.flush()
         });
         match written {

@@ -3,12 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use headgate_executor::{CompileError, Compiled};
-use headgate_project::{ArtefactFile, Diagnostic, Diagnostics, Place, Project, Source};
+use headgate_project::{
+    ArtefactFile, Diagnostic, Diagnostics, Function, Library, Place, Project, Source,
+};
 use headgate_types::Digest;
 use tokio::task;
 
 use super::{
-    DeployError, Guest, IngestCache, Preparing,
+    DeployError, Guest, IngestCache, Preparing, Reach,
     guest::{entry_point, guest_refused, too_little_memory, unserved_imports},
     ingest::{Extent, Ingested},
     link::{Artefacts, Modules},
@@ -32,6 +34,10 @@ impl Preparing<'_> {
         let mut used = HashMap::new();
         for (library, digest) in project.libraries.iter().zip(libraries) {
             counter.advance();
+            let run = || project.functions.iter().any(|function| runs(function, library));
+            if self.reach == Reach::FromFunctions && !run() {
+                continue;
+            }
             if let (Some(file), Some(digest)) = (&library.artefact, digest) {
                 let found = self.found(file, &library.place, *digest, cache, &mut used);
                 found.await?.into_iter().for_each(|problem| diagnostics.push(problem));
@@ -52,7 +58,8 @@ impl Preparing<'_> {
                 Err(diagnostic) => diagnostics.push(*diagnostic),
             }
         }
-        self.imported(project, idle, cache, &mut used, diagnostics).await?;
+        let candidates = self.candidates(project, ingested);
+        self.imported(candidates, cache, &mut used, diagnostics).await?;
         let known = Artefacts { functions: artefacts, idle, libraries, compiled: &used };
         let linked = Modules::of(project, &known).link(extent, diagnostics);
         for ((function, digest), linked) in project.functions.iter().zip(artefacts).zip(&linked) {
@@ -69,38 +76,58 @@ impl Preparing<'_> {
         Ok(guests)
     }
 
-    /// Compiles what others import from functions that nothing calls, and what those import from such in
-    /// turn. The code of one that nobody needs is not looked into: who will call it, and how, is not known.
+    /// What is compiled only if others import from it: functions that nothing calls and, if only what
+    /// functions reach is wanted, libraries. A function with a library's code is compiled as that library.
+    fn candidates<'p>(&self, project: &'p Project, ingested: &Ingested) -> Vec<Importable<'p>> {
+        let idle =
+            project.idle_functions.iter().zip(&ingested.idle).filter_map(|(function, digest)| {
+                let own = function.source == Source::Own || self.reach == Reach::FromFunctions;
+                Some(Importable {
+                    name: format!("functions/{}", function.name),
+                    file: function.artefact.as_ref().filter(|_| own)?,
+                    place: &function.place,
+                    digest: (*digest)?,
+                })
+            });
+        let libraries = project.libraries.iter().zip(&ingested.libraries);
+        let libraries = libraries.filter_map(|(library, digest)| {
+            Some(Importable {
+                name: format!("libraries/{}", library.name),
+                file: library.artefact.as_ref()?,
+                place: &library.place,
+                digest: (*digest)?,
+            })
+        });
+        match self.reach {
+            Reach::Everything => idle.collect(),
+            Reach::FromFunctions => idle.chain(libraries).collect(),
+        }
+    }
+
+    /// Compiles those that others import from, and what those import from in turn. The code of a function
+    /// that nobody needs is not looked into: who will call it, and how, is not known.
     async fn imported(
         &self,
-        project: &Project,
-        idle: &[Option<Digest>],
+        mut left: Vec<Importable<'_>>,
         cache: &mut IngestCache,
         used: &mut HashMap<Digest, Compiled>,
         diagnostics: &mut Diagnostics,
     ) -> Result<(), DeployError> {
-        let mut left: Vec<_> = project.idle_functions.iter().zip(idle).collect();
         loop {
             let names: HashSet<String> = used
                 .values()
                 .flat_map(|compiled| compiled.linkage.modules())
                 .map(str::to_owned)
                 .collect();
-            let (wanted, rest): (Vec<_>, Vec<_>) = left
-                .into_iter()
-                .partition(|(function, _)| names.contains(&format!("functions/{}", function.name)));
+            let (wanted, rest): (Vec<_>, Vec<_>) =
+                left.into_iter().partition(|importable| names.contains(&importable.name));
             if wanted.is_empty() {
                 return Ok(());
             }
             left = rest;
-            for (function, digest) in wanted {
-                // A library's was compiled as such.
-                if let (Source::Own, Some(file), Some(digest)) =
-                    (&function.source, &function.artefact, digest)
-                {
-                    let found = self.found(file, &function.place, *digest, cache, used);
-                    found.await?.into_iter().for_each(|problem| diagnostics.push(problem));
-                }
+            for Importable { file, place, digest, .. } in wanted {
+                let found = self.found(file, place, digest, cache, used);
+                found.await?.into_iter().for_each(|problem| diagnostics.push(problem));
             }
         }
     }
@@ -149,6 +176,21 @@ impl Preparing<'_> {
         cache.compiled.insert(digest, compiled.clone());
         Ok(compiled)
     }
+}
+
+/// Code that is compiled once somebody imports from it.
+struct Importable<'p> {
+    /// As it is imported: `libraries/words`.
+    name: String,
+    file: &'p ArtefactFile,
+    place: &'p Place,
+    digest: Digest,
+}
+
+/// Whether a function's code is this library's.
+fn runs(function: &Function, library: &Library) -> bool {
+    matches!(&function.source, Source::Library(source)
+        if source.name == library.name && source.application == library.application)
 }
 
 /// Whose fault it is that an artefact was not compiled.

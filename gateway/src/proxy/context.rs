@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use headgate_executor::Phases;
 use headgate_types::RequestId;
 use pingora_http::RequestHeader;
 
@@ -18,6 +19,8 @@ pub struct RequestContext<'p> {
     pub span: [u8; 8],
     pub started: Instant,
     pub route: Option<Arc<Route>>,
+    /// What a function's time went into.
+    pub phases: Phases,
     /// The answer was begun and could not be finished.
     pub cut: bool,
     /// Why the answer is an error, for the log.
@@ -28,7 +31,16 @@ pub struct RequestContext<'p> {
 
 impl<'p> RequestContext<'p> {
     pub(super) fn new((id, span): (RequestId, [u8; 8]), draining: &'p AtomicBool) -> Self {
-        Self { id, span, started: Instant::now(), route: None, failure: None, cut: false, draining }
+        Self {
+            id,
+            span,
+            started: Instant::now(),
+            route: None,
+            phases: Phases::default(),
+            failure: None,
+            cut: false,
+            draining,
+        }
     }
 }
 

@@ -6,12 +6,14 @@
 
 mod upload;
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use futures::FutureExt;
 use headgate_executor::{
     Function, GuestBodyError, HttpInvocation, Invocation, InvokeError, RequestBody, ResponseBody,
 };
-use headgate_types::Chain;
+use headgate_types::{Chain, RequestId};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header,
     response::Parts,
@@ -44,7 +46,7 @@ pub(super) async fn serve(
         params,
     });
     let answer = {
-        let mut invoke = std::pin::pin!(function.invoke(invocation));
+        let mut invoke = std::pin::pin!(function.invoke_noting(invocation, &mut ctx.phases));
         loop {
             tokio::select! {
                 biased;
@@ -61,6 +63,7 @@ pub(super) async fn serve(
     // answered as a failure.
     let first = match body.frame().now_or_never() {
         Some(Some(Err(error))) => {
+            ctx.phases = body.phases();
             let error = InvokeError::from(error);
             return respond::guest_failed(session, ctx, route, &error).await;
         }
@@ -70,7 +73,9 @@ pub(super) async fn serve(
     };
     let deadline = Instant::from_std(ctx.started + function.spec().limits.deadline);
     let mut download = Download { session, ctx, body, deadline };
-    download.run(parts, first, &mut upload).await
+    let written = download.run(parts, first, &mut upload).await;
+    download.ctx.phases = download.body.phases();
+    written
 }
 
 /// What is there of a response's body when its head is.
@@ -193,21 +198,33 @@ fn guest_request(
     body: RequestBody,
 ) -> Request<RequestBody> {
     let mut parts = session.req_header().as_owned_parts();
-    let fields = &mut parts.headers;
+    let client = session.client_addr().and_then(|addr| addr.as_inet()).map(|addr| addr.ip());
+    let secure = is_secure(session);
+    pass_on(&mut parts.headers, &Hop { id: ctx.id, span: ctx.span, secure, client });
+    Request::from_parts(parts, body)
+}
+
+/// What this node knows of a request better than its client.
+pub(crate) struct Hop {
+    pub(crate) id: RequestId,
+    pub(crate) span: [u8; 8],
+    pub(crate) secure: bool,
+    pub(crate) client: Option<IpAddr>,
+}
+
+/// Makes the fields a client sent those that a guest sees.
+pub(crate) fn pass_on(fields: &mut HeaderMap, hop: &Hop) {
     strip_hop_by_hop(fields);
     fields.remove(header::EXPECT); // answered by `Upload`, so the guest has nothing to expect
-    let id = HeaderValue::from_bytes(&ctx.id.to_hex()).expect("hex digits are a valid value");
+    let id = HeaderValue::from_bytes(&hop.id.to_hex()).expect("hex digits are a valid value");
     fields.insert(trace::REQUEST_ID, id);
-    let parent = HeaderValue::from_bytes(&trace::traceparent(ctx)).expect("a valid field value");
-    fields.insert(trace::TRACEPARENT, parent);
-    let scheme = if is_secure(session) { "https" } else { "http" };
+    let parent = HeaderValue::from_bytes(&trace::traceparent(hop.id, hop.span));
+    fields.insert(trace::TRACEPARENT, parent.expect("a valid field value"));
+    let scheme = if hop.secure { "https" } else { "http" };
     fields.insert(FORWARDED_PROTO, HeaderValue::from_static(scheme));
-    let client =
-        session.client_addr().and_then(|addr| addr.as_inet()).map(|addr| addr.ip().to_string());
-    if let Some(value) = client.and_then(|ip| HeaderValue::try_from(ip).ok()) {
+    if let Some(value) = hop.client.and_then(|ip| HeaderValue::try_from(ip.to_string()).ok()) {
         fields.insert(FORWARDED_FOR, value);
     }
-    Request::from_parts(parts, body)
 }
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");

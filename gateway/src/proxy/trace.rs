@@ -94,20 +94,18 @@ fn hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
 }
 
 /// What the guest, or an upstream, is handed as its parent.
-pub(super) fn traceparent(ctx: &RequestContext<'_>) -> [u8; 55] {
+pub(super) fn traceparent(id: RequestId, span: [u8; 8]) -> [u8; 55] {
     let mut field = *b"00-00000000000000000000000000000000-0000000000000000-01";
-    field[3..35].copy_from_slice(&ctx.id.to_hex());
+    field[3..35].copy_from_slice(&id.to_hex());
     // Half of an id's digits are those of a span.
-    let mut span = [0; 16];
-    span[..8].copy_from_slice(&ctx.span);
-    field[36..52].copy_from_slice(&RequestId::from_bytes(span).to_hex()[..16]);
+    let mut half = [0; 16];
+    half[..8].copy_from_slice(&span);
+    field[36..52].copy_from_slice(&RequestId::from_bytes(half).to_hex()[..16]);
     field
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicBool;
-
     use rand::{SeedableRng, rngs::StdRng};
 
     use super::*;
@@ -121,9 +119,7 @@ mod tests {
 
     #[test]
     fn what_is_handed_on_is_a_valid_traceparent() {
-        let draining = AtomicBool::new(false);
-        let ctx = RequestContext::new((RequestId::from_bytes([0xab; 16]), [0x0c; 8]), &draining);
-        let field = traceparent(&ctx);
+        let field = traceparent(RequestId::from_bytes([0xab; 16]), [0x0c; 8]);
         assert_eq!(parse_trace_id(&field), Some([0xab; 16]));
         assert!(field.ends_with(b"-0c0c0c0c0c0c0c0c-01"));
     }

@@ -9,8 +9,8 @@ use std::{
 use async_trait::async_trait;
 use headgate::{
     admin::{
-        AdminListener, AdminState, DomainRow, DomainsView, Operations, Phase, RouteKind, RouteRow,
-        SnapshotView,
+        AdminListener, AdminState, DomainRow, DomainsView, FunctionsView, Operations, Phase,
+        RouteKind, RouteRow, SnapshotView, wire::FunctionRow,
     },
     log_hub::{LogLine, LogStream},
     node_config::AdminConfig,
@@ -46,6 +46,22 @@ impl SnapshotView for View {
             project: "shop".parse().unwrap(),
             application: None,
         }]
+    }
+}
+
+#[async_trait]
+impl FunctionsView for View {
+    async fn functions(&self) -> Vec<FunctionRow> {
+        let digest = headgate_types::Digest::of(b"wasm");
+        let row = json!({
+            "project": "shop", "branch": "main", "commit": "1a2b3c4d", "application": null,
+            "name": "users", "kind": "core", "call": "users", "artefact": digest, "size": 2048,
+            "linked": [],
+            "start_up": {"kind": "each", "because": "it calls `wasi_snapshot_preview1.random_get`"},
+            "now": {"in_flight": 0, "waiting": 0, "prepared": 1},
+            "limits": {"memory": "64MiB", "timeout_ms": 5000, "concurrency": 100, "queue": 100},
+        });
+        vec![serde_json::from_value(row).unwrap()]
     }
 }
 
@@ -88,6 +104,7 @@ impl Node {
             view: Arc::new(View),
             readiness: Arc::default(),
             domains: Arc::new(NothingKept),
+            functions: Arc::new(View),
             operations: Arc::new(NothingKept),
         };
         state.board.follow(
@@ -129,7 +146,7 @@ impl Node {
 fn data_commands_without_a_node_say_how_to_start_one() {
     let home = Home::new();
     let socket = home.path().join("admin.sock");
-    for command in ["status", "routes", "domains", "logs", "revisions"] {
+    for command in ["status", "routes", "functions", "domains", "logs", "revisions"] {
         let asked = home.run(&[command, "--socket", socket.to_str().unwrap()]);
         assert_eq!((asked.code, asked.stdout.as_str()), (Some(1), ""), "{command}");
         assert!(asked.stderr.contains("no headgate is running at"), "{command}: {asked:?}");
@@ -156,6 +173,26 @@ fn status_and_routes_are_tables_or_json() {
     assert!(routes.stdout.contains("shop.localhost  /users/{id}  GET, HEAD  function users  shop"));
     let json = node.ask(&["routes", "--output", "json"]).json();
     assert_eq!((&json[0]["kind"], &json[0]["name"]), (&"function".into(), &"users".into()));
+}
+
+#[test]
+fn functions_are_a_table_or_one_of_them_in_words() {
+    let node = Node::start();
+    let all = node.ask(&["functions"]).stdout;
+    assert!(all.contains("users     shop     core"), "{all}");
+    assert!(all.contains("each instance, because it calls"), "{all}");
+    let one = node.ask(&["functions", "users"]);
+    assert_eq!(one.code, Some(0), "{one:?}");
+    assert!(
+        one.stdout.contains("  now       0 requests running, 0 waiting, 1 instance"),
+        "{one:?}"
+    );
+    assert!(one.stdout.contains("help: a snapshot would give every request"), "{one:?}");
+    let json = node.ask(&["functions", "users", "--output", "json"]).json();
+    assert_eq!((&json[0]["start_up"]["kind"], &json[0]["size"]), (&"each".into(), &2048.into()));
+    let unknown = node.ask(&["functions", "user"]);
+    assert_eq!((unknown.code, unknown.stdout.as_str()), (Some(1), ""));
+    assert!(unknown.stderr.contains("did you mean `users`?"), "{unknown:?}");
 }
 
 #[test]

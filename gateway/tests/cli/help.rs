@@ -4,13 +4,15 @@ use std::io;
 
 use crate::harness::{Home, finish};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "new",
     "dev",
     "run",
     "check",
+    "run-function",
     "status",
     "routes",
+    "functions",
     "domains",
     "logs",
     "revisions",

@@ -8,4 +8,5 @@ mod check;
 mod harness;
 mod help;
 mod new;
+mod run_function;
 mod serve;
