@@ -50,7 +50,7 @@
 //!    shared is immutable.
 //! 3. **No guest without limits**: memory, tables, stack, slots, output, head, calls, and time: until the first byte of its
 //!    answer, waiting included, between one part of it and the next, and computing in all. A guest that computes
-//!    gives its worker up at each epoch, and those that compute on take turns ([`pace`]).
+//!    gives its worker up at each epoch, and those that compute on take turns (`pace.rs`).
 //! 4. **A part is never passed off as the whole.** A body ends with `None` only if its guest finished it and sent
 //!    what it declared. A guest that fails before anything left gives an error instead of a response.
 //! 5. **Native code is loaded only if this engine compiled it**, from a folder nobody else can write to.
