@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use headgate_types::ByteSize;
 use wasmtime::{
     Engine, ExternType, Module, Precompiled, ResourcesRequired,
-    component::{Component, Linker, types::ComponentItem},
+    component::{Component, types::ComponentItem},
 };
 
 use crate::{
@@ -63,11 +63,10 @@ pub(crate) fn kind(wasm: &[u8]) -> Result<Precompiled, CompileError> {
 
 pub(crate) fn component(
     component: &Component,
-    engine: &Engine,
-    linker: &Linker<component::State>,
+    linkers: &component::Linkers,
     fresh: bool,
 ) -> Result<Compiled, CompileError> {
-    let ty = component.component_type();
+    let (ty, engine) = (component.component_type(), component.engine());
     let missing: Vec<_> = ty
         .imports(engine)
         .filter(|(name, item)| needs_provider(&item.ty) && !is_provided(name))
@@ -83,7 +82,7 @@ pub(crate) fn component(
         let exports = ty.exports(engine).map(|(name, _)| name.to_owned()).collect();
         return Err(CompileError::NoHandler { exports });
     }
-    component::entry(linker, component)
+    component::entry(linkers, component)
         .map_err(|error| CompileError::Incompatible(error.into()))?;
     let (entries, unserved, linkage) = (Vec::new(), Vec::new(), Linkage::default());
     let least_memory = component.resources_required().as_ref().map_or(NO_MEMORY, least_memory);

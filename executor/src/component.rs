@@ -30,6 +30,7 @@ use crate::{
     body::RequestBody,
     config::Config,
     defaults,
+    engine::Engines,
     error::{Failure, InvokeError},
     invocation::HttpInvocation,
     limits::Limits,
@@ -55,8 +56,30 @@ pub(crate) struct State {
     limits: Limits,
 }
 
-/// Everything a component may import.
-pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+/// Everything a component may import, for either engine.
+pub(crate) struct Linkers {
+    plain: Linker<State>,
+    /// For 0.3; such a guest may import from 0.2, too.
+    concurrent: Linker<State>,
+}
+
+impl Linkers {
+    pub(crate) fn new(engines: &Engines) -> wasmtime::Result<Self> {
+        let mut concurrent = linker(&engines.concurrent)?;
+        wasmtime_wasi::p3::add_to_linker(&mut concurrent)?;
+        wasmtime_wasi_http::p3::add_to_linker(&mut concurrent)?;
+        Ok(Self { plain: linker(&engines.plain)?, concurrent })
+    }
+
+    fn of(&self, component: &Component) -> &Linker<State> {
+        match Engine::same(self.plain.engine(), component.engine()) {
+            true => &self.plain,
+            false => &self.concurrent,
+        }
+    }
+}
+
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     // Streams need the table alone: with these, a guest that only speaks HTTP never makes a WASI context.
@@ -67,8 +90,6 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     linker.allow_shadowing(false);
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
     wasmtime_wasi_config::add_to_linker(&mut linker, State::settings)?;
-    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
     Ok(linker)
 }
 
@@ -82,13 +103,15 @@ impl HasData for HasTable {
 /// Prepares a request; the guest runs when the future is polled.
 pub(crate) fn start(
     opened: Arc<Opened>,
-    engine: &Engine,
     context: &GuestContext,
     http: HttpInvocation,
 ) -> Result<(GuestFuture, oneshot::Receiver<Head>), InvokeError> {
     let scheme = if http.secure { Scheme::Https } else { Scheme::Http };
     let request = prepare(http)?;
-    let mut store = Store::new(engine, State::new(context));
+    let Opened::Component { pre, .. } = &*opened else {
+        return Err(InvokeError::Request { reason: "a core module was started as a component" });
+    };
+    let mut store = Store::new(pre.engine(), State::new(context));
     store.limiter(|state| &mut state.limits);
     store.set_hostcall_fuel(defaults::HOST_CALL);
     watch(&mut store, context.pace.clone());
@@ -271,16 +294,25 @@ pub(crate) enum Pre {
     Handler(ServicePre<State>),
 }
 
+impl Pre {
+    fn engine(&self) -> &Engine {
+        match self {
+            Self::IncomingHandler(pre) => pre.engine(),
+            Self::Handler(pre) => pre.engine(),
+        }
+    }
+}
+
 /// What a component may export to be called.
 pub(crate) const INCOMING_HANDLER: &str = "wasi:http/incoming-handler@0.2.";
 pub(crate) const HANDLER: &str = "wasi:http/handler@0.3.";
 
 /// Resolves a component's entry; of one that has both, the newer.
-pub(crate) fn entry(linker: &Linker<State>, component: &Component) -> wasmtime::Result<Pre> {
+pub(crate) fn entry(linkers: &Linkers, component: &Component) -> wasmtime::Result<Pre> {
     let ty = component.component_type();
     let mut exports = ty.exports(component.engine());
     let newer = exports.any(|(name, _)| name.starts_with(HANDLER));
-    let pre = linker.instantiate_pre(component)?;
+    let pre = linkers.of(component).instantiate_pre(component)?;
     Ok(match newer {
         true => Pre::Handler(ServicePre::new(pre)?),
         false => Pre::IncomingHandler(ProxyPre::new(pre)?),

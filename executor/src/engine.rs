@@ -1,4 +1,7 @@
-//! The one wasmtime engine of a process, and the thread that makes its time pass.
+//! The wasmtime engines of a process, and the thread that makes their time pass.
+//!
+//! There are two, alike but for one setting: whether calls of a component may run side by side. Guests of
+//! wasi:http 0.3 need that, and to others its bookkeeping costs as much again as a third of their whole call.
 
 use std::{
     num::NonZeroUsize,
@@ -11,8 +14,28 @@ use wasmtime::{Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingA
 
 use crate::{config::Config, defaults};
 
-/// Builds the engine. Everything here but the pool's counts is part of a native artefact's compatibility hash.
-pub(crate) fn open(config: &Config) -> wasmtime::Result<Engine> {
+/// Who runs what.
+#[derive(Clone)]
+pub(crate) struct Engines {
+    /// Core modules, and components of 0.2.
+    pub(crate) plain: Engine,
+    /// Components of 0.3.
+    pub(crate) concurrent: Engine,
+}
+
+impl Engines {
+    pub(crate) fn open(config: &Config) -> wasmtime::Result<Self> {
+        Ok(Self { plain: open(config, false)?, concurrent: open(config, true)? })
+    }
+
+    /// The one that is tried first is first.
+    pub(crate) fn all(&self) -> [&Engine; 2] {
+        [&self.plain, &self.concurrent]
+    }
+}
+
+/// Builds an engine. Everything here but the pool's counts is part of a native artefact's compatibility hash.
+fn open(config: &Config, concurrent: bool) -> wasmtime::Result<Engine> {
     let mut engine = wasmtime::Config::new();
     engine
         .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(config)))
@@ -26,11 +49,13 @@ pub(crate) fn open(config: &Config) -> wasmtime::Result<Engine> {
         .generate_address_map(false)
         // Only native debuggers use it, and registering it is slow once thousands of artefacts were open.
         .native_unwind_info(false)
-        // Guests of wasi:http 0.3 run several calls and streams at once.
-        .wasm_component_model_async(true)
+        .concurrency_support(concurrent)
         // Pointers of both guest ABIs are 32 bits wide.
         .wasm_memory64(false)
         .memory_init_cow(true);
+    if concurrent {
+        engine.wasm_component_model_async(true);
+    }
     Engine::new(&engine)
 }
 
@@ -57,7 +82,7 @@ fn pool(config: &Config) -> PoolingAllocationConfig {
     pool
 }
 
-/// Advances the epoch until it is dropped. It holds the engine weakly, so it never keeps one alive.
+/// Advances the epoch until it is dropped. It holds the engines weakly, so it never keeps one alive.
 #[derive(Debug)]
 pub(crate) struct Ticker {
     /// Dropping the sender ends the thread at once, without waiting for its tick.
@@ -69,17 +94,19 @@ impl Ticker {
     /// Ticks each `tick` while `busy` says that guests run, and ten times slower while none does: a node at
     /// rest is hardly woken, and a guest that starts then is noticed within ten ticks.
     pub(crate) fn start(
-        engine: &Engine,
+        engines: &Engines,
         tick: Duration,
         busy: impl Fn() -> bool + Send + 'static,
     ) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel(0);
-        let engine: EngineWeak = engine.weak();
+        let engines: [EngineWeak; 2] = engines.all().map(Engine::weak);
         let pause = move || if busy() { tick } else { tick * 10 };
         let thread = thread::Builder::new().name("wasm-epoch".to_owned()).spawn(move || {
             while stopped.recv_timeout(pause()) == Err(RecvTimeoutError::Timeout) {
-                let Some(engine) = engine.upgrade() else { return };
-                engine.increment_epoch();
+                for engine in &engines {
+                    let Some(engine) = engine.upgrade() else { return };
+                    engine.increment_epoch();
+                }
             }
         })?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
@@ -102,8 +129,8 @@ mod tests {
 
     #[test]
     fn a_dropped_ticker_has_ended() {
-        let engine = Engine::default();
-        let ticker = Ticker::start(&engine, Duration::from_secs(3600), || true).unwrap();
+        let engines = Engines { plain: Engine::default(), concurrent: Engine::default() };
+        let ticker = Ticker::start(&engines, Duration::from_secs(3600), || true).unwrap();
         drop(ticker); // would hang for an hour otherwise
     }
 }

@@ -12,7 +12,6 @@ use headgate_types::{Branch, Chain, Commit, Digest, RequestId, Scope, Timestamp}
 use moka::sync::Cache;
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
-use wasmtime::{Engine, component::Linker};
 
 use crate::{
     admission::{Gate, ProjectGate},
@@ -20,7 +19,8 @@ use crate::{
     compile::{self, Compiled},
     component,
     config::Config,
-    core, defaults, engine,
+    core, defaults,
+    engine::{self, Engines},
     error::{ArtefactError, CompileError, OpenError},
     function::{Entry, Function, FunctionLimits, FunctionSpec},
     log::{GuestLog, Output},
@@ -40,7 +40,7 @@ pub struct Executor(Arc<Shared>);
 /// What functions share.
 pub(crate) struct Shared {
     pub(crate) config: Arc<Config>,
-    pub(crate) engine: Engine,
+    pub(crate) engines: Engines,
     pub(crate) log: Arc<dyn GuestLog>,
     pub(crate) outbound: Arc<dyn Outbound>,
     pub(crate) metrics: Arc<Metrics>,
@@ -56,7 +56,7 @@ pub(crate) struct Shared {
     pub(crate) natives: Natives,
     open: Cache<Digest, Arc<Opened>>,
     compilations: Semaphore,
-    components: Linker<component::State>,
+    components: component::Linkers,
     /// Shared with opened modules that are linked with others: what those import is resolved as they are
     /// instantiated.
     pub(crate) cores: Arc<wasmtime::Linker<core::State>>,
@@ -74,15 +74,15 @@ impl Executor {
         metrics: Arc<Metrics>,
     ) -> Result<Self, OpenError> {
         let failed = |error: wasmtime::Error| OpenError::Engine(error.into());
-        let engine = engine::open(&config).map_err(failed)?;
-        let natives = Natives::open(&config.native_dir, engine.clone()).map_err(|error| {
+        let engines = Engines::open(&config).map_err(failed)?;
+        let natives = Natives::open(&config.native_dir, &engines).map_err(|error| {
             OpenError::Folder { folder: config.native_dir.display().to_string(), error }
         })?;
         let running = metrics.clone();
         let busy = move || running.in_flight.get() > 0;
         let ticker =
-            engine::Ticker::start(&engine, config.epoch_tick, busy).map_err(OpenError::Ticker)?;
-        let cores = Arc::new(core::linker(&engine).map_err(failed)?);
+            engine::Ticker::start(&engines, config.epoch_tick, busy).map_err(OpenError::Ticker)?;
+        let cores = Arc::new(core::linker(&engines.plain).map_err(failed)?);
         let config = Arc::new(config);
         let turns = Arc::new(Semaphore::new(config.turns()));
         let never = Turns { project: turns.clone(), node: turns.clone() };
@@ -98,12 +98,12 @@ impl Executor {
             )),
             open: artefact::cache(config.open_artefacts, config.artefact_idle, metrics.clone()),
             compilations: Semaphore::new(config.compilations.max(1)),
-            components: component::linker(&engine).map_err(failed)?,
+            components: component::Linkers::new(&engines).map_err(failed)?,
             cores,
             signatures,
             _ticker: ticker,
             config,
-            engine,
+            engines,
             log,
             outbound,
             metrics,
@@ -305,9 +305,7 @@ impl Shared {
 
     fn inspect(&self, native: &Native, fresh: bool) -> Result<Compiled, CompileError> {
         match native {
-            Native::Component(component) => {
-                compile::component(component, &self.engine, &self.components, fresh)
-            }
+            Native::Component(component) => compile::component(component, &self.components, fresh),
             Native::Core(module) => {
                 compile::core_module(module, &self.signatures, &self.cores, fresh)
             }

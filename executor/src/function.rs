@@ -228,11 +228,11 @@ impl Inner {
         phases: &mut Phases,
     ) -> Result<Response<ResponseBody>, InvokeError> {
         let method = http.request.method().clone();
-        let engine = &self.executor.engine;
+        let engine = &self.executor.engines.plain;
         let artefact = self.spec.artefact;
         let guest = match (&*modules.own, &self.spec.entry) {
             (Opened::Component { .. }, Entry::Component) => {
-                component::start(modules.own, engine, &context, http)
+                component::start(modules.own, &context, http)
             }
             (Opened::Core(module), Entry::Core { export }) => match module.entry(export) {
                 Some(entry) => core::start(modules, entry, engine, &context, http, started),
@@ -360,7 +360,7 @@ impl Inner {
         // What it prints belongs to no request yet.
         let output = self.output(RequestId::from_bytes([0; 16]));
         let context = self.context(output.clone(), now, defaults::PREPARE_TIME);
-        let started = core::Started::new(&modules, &self.executor.engine, &context).await;
+        let started = core::Started::new(&modules, &self.executor.engines.plain, &context).await;
         if started.is_ok() {
             self.executor.metrics.started(Start::Warm, context.pace.begun().elapsed());
         }

@@ -1,4 +1,4 @@
-//! Native artefacts on disk: compiled guests, named by digest and by the engine that may load them.
+//! Native artefacts on disk: compiled guests, named by digest and by the engine that made and may load them.
 //!
 //! Loading one maps a file and runs it, so this folder is as precious as the binary itself. It belongs to this
 //! process's user alone, files appear complete or not at all, and none is ever changed in place.
@@ -16,7 +16,7 @@ use std::{
 use headgate_types::{Digest, Timestamp};
 use wasmtime::{Engine, Module, Precompiled, component::Component};
 
-use crate::start_up::StartUp;
+use crate::{engine::Engines, start_up::StartUp};
 
 /// Bits of a mode that let others than the owner in.
 const OTHERS: u32 = 0o077;
@@ -26,13 +26,26 @@ const NATIVE: &str = "cwasm";
 /// One line on what is done about an artefact's start-up.
 const NOTE: &str = "start";
 
-/// The folder of native artefacts of one engine.
+/// The folder of native artefacts.
 #[derive(Debug)]
 pub(crate) struct Natives {
     folder: PathBuf,
+    /// In the order in which they are tried.
+    makers: [Maker; 2],
+}
+
+/// An engine and how its artefacts are told from another's.
+#[derive(Debug)]
+struct Maker {
     engine: Engine,
     /// Changes with wasmtime's version, the machine's features and every setting that shapes code.
     compatibility: u64,
+}
+
+/// What an engine made.
+pub(crate) struct Made {
+    native: Vec<u8>,
+    maker: usize,
 }
 
 /// A loaded artefact.
@@ -54,7 +67,7 @@ pub(crate) enum LoadError {
 
 impl Natives {
     /// Makes the folder, or checks that nobody else could have written to it.
-    pub(crate) fn open(folder: &Path, engine: Engine) -> io::Result<Self> {
+    pub(crate) fn open(folder: &Path, engines: &Engines) -> io::Result<Self> {
         match fs::DirBuilder::new().recursive(true).mode(0o700).create(folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
@@ -69,14 +82,25 @@ impl Natives {
         if found.mode() & OTHERS != 0 {
             fs::set_permissions(folder, fs::Permissions::from_mode(0o700))?;
         }
-        let mut hasher = DefaultHasher::new();
-        engine.precompile_compatibility_hash().hash(&mut hasher);
-        Ok(Self { folder: folder.to_owned(), engine, compatibility: hasher.finish() })
+        let makers = engines.all().map(|engine| {
+            let mut hasher = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+            Maker { engine: engine.clone(), compatibility: hasher.finish() }
+        });
+        Ok(Self { folder: folder.to_owned(), makers })
     }
 
     /// Maps the artefact of `digest`. About 0.2 ms, without reading what is not needed yet.
     pub(crate) fn load(&self, digest: Digest) -> Result<Native, LoadError> {
-        let path = self.path(digest);
+        let [first, second] = &self.makers;
+        match self.load_of(digest, first) {
+            Err(LoadError::Absent) => self.load_of(digest, second),
+            found => found,
+        }
+    }
+
+    fn load_of(&self, digest: Digest, maker: &Maker) -> Result<Native, LoadError> {
+        let path = self.path(digest, maker);
         match fs::symlink_metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(LoadError::Absent),
             Err(error) => return Err(LoadError::Broken(error.into())),
@@ -87,30 +111,38 @@ impl Natives {
             }
             Ok(_) => {}
         }
-        self.map(&path).map_err(|error| match error.root_cause().is::<io::Error>() {
+        map(&maker.engine, &path).map_err(|error| match error.root_cause().is::<io::Error>() {
             true => LoadError::Broken(error.into()),
             false => LoadError::Refused(error.into()),
         })
     }
 
     pub(crate) fn contains(&self, digest: Digest) -> bool {
-        self.path(digest).exists()
+        self.makers.iter().any(|maker| self.path(digest, maker).exists())
     }
 
-    /// Compiles and stores. Blocking, and long: seconds for guests that carry an interpreter.
-    pub(crate) fn compile(&self, wasm: &[u8], kind: Precompiled) -> wasmtime::Result<Vec<u8>> {
-        match kind {
-            Precompiled::Component => self.engine.precompile_component(wasm),
-            Precompiled::Module => self.engine.precompile_module(wasm),
-        }
+    /// Compiles, with the first engine that takes it. Blocking, and long: seconds for guests that carry an
+    /// interpreter.
+    pub(crate) fn compile(&self, wasm: &[u8], kind: Precompiled) -> wasmtime::Result<Made> {
+        let [first, second] = &self.makers;
+        let (native, maker) = match kind {
+            Precompiled::Module => (first.engine.precompile_module(wasm)?, 0),
+            // One that runs calls side by side is not even valid for an engine that does not, which is found out
+            // before anything is compiled.
+            Precompiled::Component => match first.engine.precompile_component(wasm) {
+                Ok(native) => (native, 0),
+                Err(_) => (second.engine.precompile_component(wasm)?, 1),
+            },
+        };
+        Ok(Made { native, maker })
     }
 
     /// Writes beside, syncs, renames, syncs the folder: after a crash the file is whole or absent.
-    pub(crate) fn store(&self, digest: Digest, native: &[u8]) -> io::Result<()> {
+    pub(crate) fn store(&self, digest: Digest, made: &Made) -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.folder)?;
-        file.write_all(native)?;
+        file.write_all(&made.native)?;
         file.as_file().sync_all()?;
-        file.persist(self.path(digest))?;
+        file.persist(self.path(digest, &self.makers[made.maker]))?;
         fs::File::open(&self.folder)?.sync_all()
     }
 
@@ -130,8 +162,7 @@ impl Natives {
     /// Removes every artefact that is neither kept nor was written at `older_than` or later. Those of other
     /// versions and settings go too: nothing will ever load them again.
     pub(crate) fn retain(&self, keep: &HashSet<Digest>, older_than: Timestamp) -> io::Result<()> {
-        let both = |digest: &Digest| [self.path(*digest), self.note_path(*digest)];
-        let kept: HashSet<PathBuf> = keep.iter().flat_map(both).collect();
+        let kept: HashSet<PathBuf> = keep.iter().flat_map(|digest| self.paths(*digest)).collect();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
             let path = entry.path();
@@ -148,7 +179,7 @@ impl Natives {
 
     /// Forgets an artefact. Instances that still run keep their mapping.
     pub(crate) fn remove(&self, digest: Digest) -> io::Result<()> {
-        for path in [self.path(digest), self.note_path(digest)] {
+        for path in self.paths(digest) {
             match fs::remove_file(path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                 _ => {}
@@ -157,28 +188,34 @@ impl Natives {
         Ok(())
     }
 
-    pub(crate) fn path(&self, digest: Digest) -> PathBuf {
-        self.folder.join(format!("{digest}-{:016x}.{NATIVE}", self.compatibility))
+    fn path(&self, digest: Digest, maker: &Maker) -> PathBuf {
+        self.folder.join(format!("{digest}-{:016x}.{NATIVE}", maker.compatibility))
     }
 
     fn note_path(&self, digest: Digest) -> PathBuf {
-        self.path(digest).with_extension(NOTE)
+        self.path(digest, &self.makers[0]).with_extension(NOTE)
     }
 
-    #[expect(unsafe_code, reason = "the one place that loads native code")]
-    fn map(&self, path: &Path) -> wasmtime::Result<Native> {
-        let kind = Engine::detect_precompiled_file(path)?;
-        // SAFETY: the file was written by `store` from what this engine's compiler produced: the folder is ours
-        // alone (checked in `open`), the file has our owner and no other's permissions (checked in `load`), and
-        // it is replaced by renaming, never changed while mapped. A file of another version, of other settings
-        // or cut short is refused by wasmtime's own header checks.
-        unsafe {
-            match kind {
-                Some(Precompiled::Component) => {
-                    Component::deserialize_file(&self.engine, path).map(Native::Component)
-                }
-                _ => Module::deserialize_file(&self.engine, path).map(Native::Core),
+    /// All that may be kept of an artefact.
+    fn paths(&self, digest: Digest) -> [PathBuf; 3] {
+        let [first, second] = &self.makers;
+        [self.path(digest, first), self.path(digest, second), self.note_path(digest)]
+    }
+}
+
+#[expect(unsafe_code, reason = "the one place that loads native code")]
+fn map(engine: &Engine, path: &Path) -> wasmtime::Result<Native> {
+    let kind = Engine::detect_precompiled_file(path)?;
+    // SAFETY: the file was written by `store` from what this engine's compiler produced: the folder is ours
+    // alone (checked in `open`), the file has our owner and no other's permissions (checked in `load`), and
+    // it is replaced by renaming, never changed while mapped. A file of another version, of other settings
+    // or cut short is refused by wasmtime's own header checks.
+    unsafe {
+        match kind {
+            Some(Precompiled::Component) => {
+                Component::deserialize_file(engine, path).map(Native::Component)
             }
+            _ => Module::deserialize_file(engine, path).map(Native::Core),
         }
     }
 }

@@ -165,11 +165,11 @@ impl State {
     /// Whether it may go on.
     fn look(&mut self, now: Instant, limit: Duration) -> Result<(), TimeUp> {
         self.count(now);
-        if self.computed > limit {
-            return Err(TimeUp::Computing);
-        }
         if now >= self.deadline {
             return Err(TimeUp::Silent);
+        }
+        if self.computed > limit {
+            return Err(TimeUp::Computing);
         }
         Ok(())
     }

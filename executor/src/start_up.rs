@@ -27,7 +27,7 @@ use crate::{
     defaults,
     error::TimeUp,
     executor::{Shared, nobody},
-    native::Native,
+    native::{Made, Native},
     pace::{Pace, Turns},
 };
 
@@ -100,12 +100,7 @@ enum Unkept {
 }
 
 /// The native form of a guest that begins where its start-up ended.
-fn keep(
-    shared: &Arc<Shared>,
-    module: &Module,
-    export: &str,
-    wasm: &[u8],
-) -> Result<Vec<u8>, Unkept> {
+fn keep(shared: &Arc<Shared>, module: &Module, export: &str, wasm: &[u8]) -> Result<Made, Unkept> {
     if module.imports().any(|import| crate::link::is_link(import.module())) {
         return Err(Unkept::Linked);
     }
@@ -120,7 +115,7 @@ fn keep(
     let mut wizer = Wizer::new();
     wizer.init_func(export);
     let (context, instrumented) = wizer.instrument(wasm).map_err(unfit)?;
-    let instrumented = Module::new(&shared.engine, instrumented).map_err(unfit)?;
+    let instrumented = Module::new(&shared.engines.plain, instrumented).map_err(unfit)?;
     let snapshot = runtime.block_on(async {
         let mut started = run(shared, &instrumented, export).await?;
         wizer.snapshot(&context, &mut started).await.map_err(unfit)
@@ -146,7 +141,7 @@ async fn run(shared: &Arc<Shared>, module: &Module, export: &str) -> Result<Star
     let turns = Turns { project: free.clone(), node: free };
     let pace = Arc::new(Pace::new(limit, begin, Instant::now(), turns));
     let context = nobody(&shared.config, shared.log.clone(), pace);
-    let mut store = core::empty_store(&shared.engine, &context);
+    let mut store = core::empty_store(&shared.engines.plain, &context);
     let mut imports = Vec::new();
     for import in module.imports() {
         let (from, name) = (import.module(), import.name());

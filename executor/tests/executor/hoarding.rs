@@ -96,7 +96,7 @@ async fn a_core_guest_that_writes_without_end_waits_for_its_client_and_is_ended(
             Err(error) => break error,
         }
     };
-    assert!(matches!(error, headgate_executor::GuestBodyError::Deadline { .. }), "{error:?}");
+    assert!(matches!(error, headgate_executor::GuestBodyError::Computing { .. }), "{error:?}");
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@
 mod abi;
 mod admission;
 mod artefacts;
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod async_components;
+#[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod battery;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod calls;

@@ -13,10 +13,10 @@ use crate::node_config::defaults;
 
 impl Reader<'_> {
     pub(super) fn outbound(&mut self, file: &Fields) -> Config {
+        let (allow, deny) = (self.rules(file, "allow"), self.rules(file, "deny"));
         let help = "write a port such as `443`, or a range such as `1024-65535`";
         let ports = self.values::<Ports>(file, "ports", help);
         let ports = ports.unwrap_or_else(|| Policy::default().ports);
-        let (allow, deny) = (self.rules(file, "allow"), self.rules(file, "deny"));
         let roots = self.secret(file.text("roots").value());
         Config { policy: Policy { allow, deny, ports }, roots }
     }

@@ -245,5 +245,5 @@ fn mistakes_in_rules_are_reported_at_their_places() {
     assert_eq!(found[0], "2:11: `10.0.0.1/8`: the network has bits set behind its length");
     assert_eq!(found[1], "2:23: `http://api.internal`: not a port");
     assert_eq!(found[2], "3:11: `0`: not a port, nor a range of ports");
-    assert!(found[3].starts_with("4:10: cannot read "), "{found:#?}");
+    assert!(found[3].starts_with("4:10: there is no file "), "{found:#?}");
 }
