@@ -94,7 +94,11 @@ impl Natives {
     pub(crate) fn load(&self, digest: Digest) -> Result<Native, LoadError> {
         let [first, second] = &self.makers;
         match self.load_of(digest, first) {
-            Err(LoadError::Absent) => self.load_of(digest, second),
+            Err(LoadError::Absent) => match self.load_of(digest, second) {
+                // Left by another version: this one makes core modules with the first engine.
+                Ok(Native::Core(_)) => Err(LoadError::Absent),
+                found => found,
+            },
             found => found,
         }
     }
