@@ -132,9 +132,7 @@ impl Started {
         context: &GuestContext,
     ) -> wasmtime::Result<Self> {
         let mut store = empty_store(engine, context);
-        let instance = set_up(modules, &mut store).await?;
-        // Until its request comes, it must not keep a turn.
-        context.pace.pause()?;
+        let instance = context.pace.drive(set_up(modules, &mut store)).await??;
         Ok(Self { store, instance })
     }
 }

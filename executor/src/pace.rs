@@ -12,7 +12,10 @@
 //! ```
 
 use std::{
+    future::poll_fn,
+    pin::pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
     time::{Duration, Instant},
 };
 
@@ -118,6 +121,24 @@ impl Pace {
             state.turn = None;
         }
         state.look(Instant::now(), self.limit)
+    }
+
+    /// Drives a guest that no request polls. Its turn is given back whenever it waits, and when it is done.
+    ///
+    /// # Errors
+    /// When its time is up.
+    pub(crate) async fn drive<T>(&self, guest: impl Future<Output = T>) -> Result<T, TimeUp> {
+        let mut guest = pin!(guest);
+        poll_fn(|cx| {
+            self.resume();
+            let polled = guest.as_mut().poll(cx);
+            match (polled, self.pause()) {
+                (Poll::Ready(done), _) => Poll::Ready(Ok(done)),
+                (Poll::Pending, Err(time)) => Poll::Ready(Err(time)),
+                (Poll::Pending, Ok(())) => Poll::Pending,
+            }
+        })
+        .await
     }
 
     /// A part of its answer was taken, so it is not silent.
@@ -239,6 +260,21 @@ mod tests {
         for guest in crowd {
             guest.await.unwrap();
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_guest_that_is_driven_keeps_no_turn_while_it_sleeps() {
+        let node = Arc::new(Semaphore::new(1));
+        let pace = Arc::new(Pace::new(LIMIT, Instant::now(), Instant::now(), turns(&node)));
+        let (taken, sleeping) = (node.clone(), pace.clone());
+        let guest = async move {
+            sleeping.next_turn().await;
+            assert_eq!(taken.available_permits(), 0);
+            tokio::time::sleep(LIMIT).await;
+            taken.available_permits()
+        };
+        assert_eq!(pace.drive(guest).await, Ok(1));
+        assert_eq!(node.available_permits(), 1);
     }
 
     #[tokio::test]
