@@ -82,7 +82,7 @@ impl Body for SharedBody {
                 Poll::Pending => return Poll::Pending,
             }
         }
-        if shared.ended || shared.length_ahead() >= defaults::COMPONENT_CHUNK {
+        if shared.ended {
             shared.waiting.take().into_iter().for_each(Waker::wake);
         }
         Poll::Ready(shared.ahead.pop_front())
