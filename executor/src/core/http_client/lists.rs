@@ -6,6 +6,7 @@ use super::{
     super::{
         SDK, State,
         errno::{self, Errno},
+        memory::GuestMemory,
     },
     Request,
     fields::Fields,
@@ -15,6 +16,9 @@ use super::{
 /// Whose fields.
 pub(super) type Of = fn(&mut Request) -> Result<&Fields, Errno>;
 
+/// How a value is handed out: its size, or itself.
+type Write = fn(&mut GuestMemory<'_>, u32, &[u8]) -> Result<(), Errno>;
+
 /// `(client, request, keyPtr, keyLen, sizePtr)` and `(client, request, keyPtr, keyLen, bufPtr)`
 pub(super) fn values(
     linker: &mut Linker<State>,
@@ -22,38 +26,28 @@ pub(super) fn values(
     name: &str,
     of: Of,
 ) -> wasmtime::Result<()> {
-    linker.func_wrap(
-        SDK,
-        size,
-        move |mut caller: Caller<'_, State>,
-              client: u32,
-              id: u32,
-              key: u32,
-              length: u32,
-              out: u32|
-              -> u32 {
-            errno::of(with(&mut caller, client, id, |mut memory, request, _| {
-                let values = of(request)?.values(memory.read(key, length)?);
-                memory.write_size(out, &values)
-            }))
-        },
-    )?;
-    linker.func_wrap(
-        SDK,
-        name,
-        move |mut caller: Caller<'_, State>,
-              client: u32,
-              id: u32,
-              key: u32,
-              length: u32,
-              out: u32|
-              -> u32 {
-            errno::of(with(&mut caller, client, id, |mut memory, request, _| {
-                let values = of(request)?.values(memory.read(key, length)?);
-                memory.write(out, &values)
-            }))
-        },
-    )?;
+    let parts: [(&str, Write); 2] = [
+        (size, |memory, at, value| memory.write_size(at, value)),
+        (name, |memory, at, value| memory.write(at, value)),
+    ];
+    for (function, write) in parts {
+        linker.func_wrap(
+            SDK,
+            function,
+            move |mut caller: Caller<'_, State>,
+                  client: u32,
+                  id: u32,
+                  key: u32,
+                  length: u32,
+                  out: u32|
+                  -> u32 {
+                errno::of(with(&mut caller, client, id, |mut memory, request, _| {
+                    let values = of(request)?.values(memory.read(key, length)?);
+                    write(&mut memory, out, &values)
+                }))
+            },
+        )?;
+    }
     Ok(())
 }
 

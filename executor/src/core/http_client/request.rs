@@ -100,42 +100,28 @@ fn parse(text: &str) -> Result<Option<Url>, Errno> {
 }
 
 fn set_fields(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    linker.func_wrap(
-        SDK,
-        "setHttpRequestHeader",
-        |mut caller: Caller<'_, State>,
-         client: u32,
-         id: u32,
-         key: u32,
-         key_length: u32,
-         values: u32,
-         values_length: u32|
-         -> u32 {
-            errno::of(with(&mut caller, client, id, |memory, request, limits| {
-                let name = memory.read(key, key_length)?;
-                let values = memory.read(values, values_length)?;
-                request.set(name, values, Replace::Yes, limits)
-            }))
-        },
-    )?;
-    linker.func_wrap(
-        SDK,
-        "addHttpRequestHeader",
-        |mut caller: Caller<'_, State>,
-         client: u32,
-         id: u32,
-         key: u32,
-         key_length: u32,
-         values: u32,
-         values_length: u32|
-         -> u32 {
-            errno::of(with(&mut caller, client, id, |memory, request, limits| {
-                let name = memory.read(key, key_length)?;
-                let values = memory.read(values, values_length)?;
-                request.set(name, values, Replace::No, limits)
-            }))
-        },
-    )?;
+    for (function, replace) in
+        [("setHttpRequestHeader", Replace::Yes), ("addHttpRequestHeader", Replace::No)]
+    {
+        linker.func_wrap(
+            SDK,
+            function,
+            move |mut caller: Caller<'_, State>,
+                  client: u32,
+                  id: u32,
+                  key: u32,
+                  key_length: u32,
+                  values: u32,
+                  values_length: u32|
+                  -> u32 {
+                errno::of(with(&mut caller, client, id, |memory, request, limits| {
+                    let name = memory.read(key, key_length)?;
+                    let values = memory.read(values, values_length)?;
+                    request.set(name, values, replace, limits)
+                }))
+            },
+        )?;
+    }
     linker.func_wrap(
         SDK,
         "deleteHttpRequestHeader",
