@@ -49,12 +49,19 @@ pub enum ClientError {
 
 struct Places<'a>(&'a [PathBuf]);
 
+/// The appliance's and a developer's; nodes that were killed leave more of them than anybody reads.
+const MOST_PLACES: usize = 2;
+
 impl fmt::Display for Places<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, path) in self.0.iter().enumerate() {
+        let (shown, rest) = self.0.split_at(self.0.len().min(MOST_PLACES));
+        for (n, path) in shown.iter().enumerate() {
             write!(f, "{}{}", if n > 0 { ", nor at " } else { "" }, path.display())?;
         }
-        Ok(())
+        match rest.len() {
+            0 => Ok(()),
+            more => write!(f, ", nor at {more} sockets that others left behind"),
+        }
     }
 }
 

@@ -44,6 +44,10 @@ fn hint(error: &anyhow::Error) -> Option<&'static str> {
                 "write one (`headgate run --help` shows a whole file), or name another with --config",
             );
         }
+        if let Some(ConfigError::ProjectFolder { error, .. }) = cause.downcast_ref() {
+            return (error.kind() == io::ErrorKind::NotFound)
+                .then_some("name a project's folder, or make one with `headgate new`");
+        }
         if let Some(error) = cause.downcast_ref::<NewError>() {
             return Some(new_hint(error));
         }
