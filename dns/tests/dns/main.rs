@@ -6,6 +6,7 @@
 mod answers;
 mod lab;
 mod limits;
+mod messages;
 mod node;
 mod peers;
 mod properties;
