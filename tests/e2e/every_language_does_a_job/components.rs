@@ -1,11 +1,12 @@
 //! Components over `wasi:http`: Rust, JavaScript and Python.
 
 use bytes::Bytes;
+use headgate_tests::{Protocol, empty};
 use http::Method;
 use http_body_util::{BodyExt, channel::Channel};
 use serde_json::json;
 
-use super::{JSON, Job, check, read};
+use super::{HOST, JSON, Job, TEXT, check, read};
 
 #[tokio::test]
 async fn a_rust_component_keeps_accounts_line_by_line() {
@@ -51,6 +52,36 @@ async fn a_rust_component_keeps_accounts_line_by_line() {
     let allow = ("allow", "POST");
     check(&client.get("/job/entries").await, 405, &[allow, JSON], r#"{"error":"only POST"}"#);
     check(&client.post("/job/else", good).await, 404, &[JSON], r#"{"error":"not found"}"#);
+}
+
+#[tokio::test]
+async fn an_asynchronous_component_streams_both_ways_and_ends_with_trailers() {
+    let job = Job::component("streams").await;
+    for protocol in Protocol::ALL {
+        let mut client = job.node.client(protocol, HOST).await;
+        let request = client.request(Method::GET, "/job/ticks?count=3").body(empty()).unwrap();
+        let mut answer = client.open(request).await.unwrap();
+        assert_eq!(answer.status, 200, "{protocol:?}");
+        assert_eq!(read(&mut answer, "tick 2\n").await, "tick 0\ntick 1\ntick 2\n");
+        assert_eq!(answer.chunk().await.unwrap(), None);
+        // HTTP/1.1 has a place for them, which the server's side does not use.
+        let trailers = answer.trailers.map(|fields| fields["x-ticks"].clone());
+        let sent = matches!(protocol, Protocol::H2c | Protocol::Https2);
+        assert_eq!(trailers, sent.then(|| "3".parse().unwrap()), "{protocol:?}");
+
+        // Answered while it is still sent, then to its end.
+        let (mut upload, mut echo) = client.converse("/job/checked").await;
+        upload.send_data(", and more".into()).await.unwrap();
+        drop(upload);
+        assert_eq!(read(&mut echo, "more").await, ", and more");
+        assert_eq!(echo.chunk().await.unwrap(), None);
+        check(
+            &client.get("/job/ticks?count=no").await,
+            400,
+            &[TEXT],
+            "count is a number up to 1000\n",
+        );
+    }
 }
 
 #[tokio::test]

@@ -39,6 +39,8 @@ impl Answer {
 pub struct Stream {
     pub status: StatusCode,
     pub headers: HeaderMap,
+    /// What came behind the body, once it ended.
+    pub trailers: Option<HeaderMap>,
     version: Version,
     body: Incoming,
 }
@@ -46,7 +48,7 @@ pub struct Stream {
 impl Stream {
     pub(crate) fn new(response: Response<Incoming>) -> Self {
         let (Parts { status, version, headers, .. }, body) = response.into_parts();
-        Self { status, headers, version, body }
+        Self { status, headers, trailers: None, version, body }
     }
 
     /// The next bytes; `None` at the end.
@@ -60,7 +62,8 @@ impl Stream {
                 None => return Ok(None),
                 Some(frame) => match frame?.into_data() {
                     Ok(data) if !data.is_empty() => return Ok(Some(data)),
-                    _ => {}
+                    Ok(_) => {}
+                    Err(frame) => self.trailers = frame.into_trailers().ok(),
                 },
             }
         }
