@@ -89,8 +89,9 @@ pub(crate) fn of_guest(
         }
     }
     let hint = match bases.iter().find(|base| !tree.under(base).is_empty()) {
+        _ if search.linked => "put the file itself where the link is".to_owned(),
         Some(base) => format!(
-            "`{base}/` holds no built guest: {}; if this is a repository, commit the result \
+            "`{base}/` holds no WebAssembly: {}; if this is a repository, commit the result \
              (`.gitignore` may leave it out)",
             sources::how_to_build(tree, base)
         ),
@@ -100,10 +101,6 @@ pub(crate) fn of_guest(
             group.noun(),
             bases[0]
         ),
-    };
-    let hint = match search.linked {
-        true => format!("{hint}; or put the file itself where the link is"),
-        false => hint,
     };
     let message = format!("the {} `{}` has no WebAssembly file", group.noun(), name.name);
     let mut diagnostic = search.failed(Diagnostic::error(codes::ARTEFACT_NOT_FOUND, message));

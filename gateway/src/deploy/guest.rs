@@ -158,5 +158,5 @@ pub(super) fn guest_refused(
 
 fn missing_import(path: &str, import: &MissingImport) -> Diagnostic {
     Diagnostic::error(codes::IMPORT_NOT_PROVIDED, format!("{path} needs {import}"))
-        .hint("build the guest without it, or for an interface that this version provides")
+        .hint("build the function without it, or for an interface that this version provides")
 }

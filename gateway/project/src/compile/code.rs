@@ -92,9 +92,22 @@ impl Compiler<'_> {
                 warning = warning.note(format!("{group} without {what}: {}", listed(names)));
             }
         }
+        // What has a repository of its own is named by it, the rest is in the one of the code.
         let fullname = missing.iter().find_map(|missing| missing.fullname.as_deref());
-        let fullname = quoted(fullname.unwrap_or("acme/site"));
-        let fullname = fullname.trim_matches('`');
+        let sites = missing.iter().any(|missing| missing.group == Group::Websites);
+        let fullname = fullname.or_else(|| sites.then_some("acme/site")).map(quoted);
+        let own = fullname.as_deref().map(|name| {
+            let name = name.trim_matches('`');
+            format!("`repositories: {{{name}: URL}}` for what is in a repository of its own")
+        });
+        let guests = missing.iter().any(|missing| missing.group != Group::Websites);
+        let code = guests.then(|| "`code: URL` for the functions' code".to_owned());
+        let keys: Vec<_> = code.into_iter().chain(own).collect();
+        let keep = match (guests, sites) {
+            (true, false) => "WebAssembly at `functions/<name>.wasm`",
+            (false, true) => "a site's files in `websites/<name>/`",
+            _ => "WebAssembly at `functions/<name>.wasm` and a site's files in `websites/<name>/`",
+        };
         self.report.push(
             warning
                 .note(
@@ -102,10 +115,9 @@ impl Compiler<'_> {
                      repositories; a node that follows this one alone refuses it",
                 )
                 .hint(format!(
-                    "name the others to the node, in this project's entry in `node.yaml`: `code: URL` for \
-                     functions and libraries, `repositories: {{{fullname}: URL}}` for websites; or keep all in \
-                     one repository, with WebAssembly at `functions/<name>.wasm` and a site's files in \
-                     `websites/<name>/`",
+                    "name the others to the node, in this project's entry in `node.yaml`: {}; or keep all in \
+                     one repository, with {keep}",
+                    keys.join(", ")
                 )),
         );
     }

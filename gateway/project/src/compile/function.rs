@@ -177,7 +177,7 @@ impl Compiler<'_> {
             } else if value.len() > MAX_VARIABLE {
                 (
                     format!("the value of `{name}` has {} bytes", value.len()),
-                    "at most 32 KiB fit into a variable; ship larger data inside the guest",
+                    "at most 32 KiB fit into a variable; ship larger data inside the WebAssembly file",
                 )
             } else if value.contains('\0') {
                 (

@@ -140,7 +140,8 @@ codes! {
          `services/`: the function's `trigger.protocol` has to be the `protocol` of one of them, in the \
          function's own application or at the top of the project.";
     UNKNOWN_SMARTOP = "unknown-smartop":
-        "A tag `smartops:<name>` attaches the smartop in `smartops/<name>.yaml` to a resource. There is \
+        "A smartop is WebAssembly that Taubyte runs to decide whether a node may serve a resource. A tag \
+         `smartops:<name>` attaches the one in `smartops/<name>.yaml`. There is \
          none of this name in the resource's own application or at the top of the project, so the tag \
          is only a word.";
     AMBIGUOUS_STORAGE = "ambiguous-storage":
@@ -179,7 +180,8 @@ codes! {
          configuration repositories are: the code is in a repository beside it. The configuration is \
          checked as far as that goes. A node that follows only this repository has nothing to run, and \
          refuses the revision. It follows the others as well when the project's entry in `node.yaml` names \
-         them: `code: URL` for functions and libraries, `repositories: {acme/site: URL}` for websites.";
+         them: `code: URL` for the functions' code, `repositories: {acme/site: URL}` for a website or library in \
+         a repository of its own.";
     SITE_NOT_FOUND = "site-not-found":
         "A website `front` is what is in the folder `websites/front/`, or in `websites/front/build.zip`, \
          beside `websites/front.yaml`, and neither was found. Put its files there, beginning with \
@@ -218,7 +220,7 @@ codes! {
         "A WebAssembly module says how large its memory is when it begins, and `execution.memory` gives \
          the function less. It could not even be started, so each request would fail. Modules that a \
          function is linked with count as well, as does the node's own limit, `executor.memory_limit`. \
-         A guest that runs takes more than it begins with: give it twice as much, and see.";
+         A function that runs takes more than its memory begins with: give it twice as much, and see.";
     MISSING_CALL = "missing-call":
         "A core module has no standard entry, so `execution.call` has to name the exported function to \
          call. Components do not need it.";

@@ -97,8 +97,8 @@ impl Reader<'_> {
         let label = match (near::key(&key.text, table), self.slips) {
             (Some(Near::Here(meant)), _) => format!("did you mean `{meant}`?"),
             (Some(Near::Below(group)), _) => format!("it belongs below `{group}:`"),
-            (None, Severity::Warning) => "this has no effect".to_owned(),
-            (None, Severity::Error) => "nothing is called so".to_owned(),
+            (None, Severity::Warning) => "no key is called so; it has no effect".to_owned(),
+            (None, Severity::Error) => "no key is called so".to_owned(),
         };
         let slip = self.slip(codes::UNKNOWN_KEY, message).at(place).label(label);
         self.report.push(slip.hint(instead::keys(table)));

@@ -78,7 +78,7 @@ impl Reader<'_> {
             self.mistake(
                 &text,
                 format!("`{name}` is not a branch"),
-                "write its short name, such as `main`",
+                "write its name without `refs/heads/`, such as `main` or `feature/search`",
             );
         }
         Branch::new(name)

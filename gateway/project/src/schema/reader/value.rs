@@ -52,6 +52,10 @@ impl Reader<'_> {
             }
             (Shape::Number(least, most), None) if plain => match text.parse::<u64>() {
                 Ok(number) if (least..=most).contains(&number) => Some(Data::Number(number)),
+                Err(_) if !text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) => {
+                    self.wrong_type(path, shape, node);
+                    None
+                }
                 _ => {
                     let message = format!("`{path}` cannot be {}", quoted(text));
                     let hint = format!("write a whole number from {least} to {most}");
