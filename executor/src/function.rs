@@ -143,14 +143,14 @@ impl Function {
         self.0.warm.len()
     }
 
-    /// What is done about its start-up; nothing if its artefact was not compiled here.
-    pub fn start_up(&self) -> Option<StartUp> {
-        self.0.executor.natives.start_up(self.0.spec.artefact)
-    }
-
     /// How much longer it is left alone, because its latest calls all trapped.
     pub fn resting(&self) -> Option<Duration> {
         self.0.backoff.resting(Instant::now())
+    }
+
+    /// What is done about its start-up; nothing if its artefact was not compiled here.
+    pub fn start_up(&self) -> Option<StartUp> {
+        self.0.executor.natives.start_up(self.0.spec.artefact)
     }
 
     /// Runs a fresh instance on one event, inside the caller's task: dropping this future, or the body of the

@@ -98,6 +98,7 @@ fn row(
             in_flight: function.in_flight(),
             waiting: function.waiting(),
             prepared: function.prepared(),
+            resting_ms: function.resting().map(millis),
         },
         limits: LimitsRow {
             memory: spec.limits.memory,

@@ -1,5 +1,7 @@
 //! `headgate functions`: what each function of a running node runs, how it starts, and how it stands.
 
+use std::time::Duration;
+
 use clap::Args;
 use headgate_project::diagnostic::closest;
 
@@ -16,7 +18,8 @@ use crate::{
 
 pub(super) const HELP: &str = "\
 START-UP says what is done about the code that runs before a request: `none` if there is nothing to
-run, `snapshot` if it ran once, at deploy, or that each instance runs it and why. With a name,
+run, `snapshot` if it ran once, at deploy, or that each instance runs it and why. A function that only
+traps `rests` for some seconds, in which its requests are refused. With a name,
 everything is told of that function, and what can be done about its start-up.
 
 Examples:
@@ -108,7 +111,10 @@ fn cells(row: &FunctionRow) -> [String; 11] {
         kind(row).to_owned(),
         row.artefact.fmt_short().to_string(),
         row.size.map_or_else(|| "lost".to_owned(), size),
-        format!("{}/{}", row.now.in_flight, row.limits.concurrency),
+        match row.now.resting_ms {
+            Some(_) => "rests".to_owned(),
+            None => format!("{}/{}", row.now.in_flight, row.limits.concurrency),
+        },
         row.now.waiting.to_string(),
         row.now.prepared.to_string(),
         row.limits.memory.to_string(),
@@ -174,12 +180,19 @@ fn one_text(row: &FunctionRow, output: &Output) -> String {
         0 => String::new(),
         prepared => format!(", {} started ahead", count(prepared, "instance")),
     };
+    let rests = match now.resting_ms {
+        None => String::new(),
+        Some(left) => format!(
+            "; rests {:.1} s more, because it only traps: `headgate logs` says how",
+            Duration::from_millis(left).as_secs_f32()
+        ),
+    };
     lines.extend([
         ("start-up", start_up_words(&row.start_up)),
         (
             "now",
             format!(
-                "{} running, {} waiting{prepared}",
+                "{} running, {} waiting{prepared}{rests}",
                 count(now.in_flight as usize, "request"),
                 now.waiting
             ),
@@ -291,6 +304,15 @@ mod tests {
         assert!(text.contains("help: a snapshot would give every request the same seed"), "{text}");
         assert!(text.contains("1 request running, 0 waiting, 2 instances started ahead"), "{text}");
         assert!(text.contains("linked    with libraries/tax"), "{text}");
+    }
+
+    #[test]
+    fn a_function_that_rests_says_for_how_long() {
+        let mut row = row(&json!({"kind": "none", "because": null}));
+        row.now.resting_ms = Some(2_500);
+        assert!(all_text(std::slice::from_ref(&row)).contains("1.5 MiB  rests"));
+        let text = one_text(&row, &output());
+        assert!(text.contains("; rests 2.5 s more, because it only traps"), "{text}");
     }
 
     #[test]

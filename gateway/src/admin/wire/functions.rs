@@ -59,6 +59,9 @@ pub struct NowRow {
     pub waiting: u32,
     /// Instances that are started and wait for a request.
     pub prepared: usize,
+    /// How much longer requests are refused, because it only trapped.
+    #[serde(default)]
+    pub resting_ms: Option<u64>,
 }
 
 /// What it may have: what its project asks for, cut to the node's limits.
