@@ -35,7 +35,7 @@ use crate::{
     invocation::HttpInvocation,
     limits::Limits,
     log::{GuestStream, Output},
-    outbound::{CallTimeouts, Calls, CallsOnDemand, OutboundError},
+    outbound::{CallTimeouts, Calls, CallsOnDemand, OutboundError, came_through},
     pace::{Pace, watch},
     response::{Head, Source},
     running::{Ended, GuestContext, GuestFuture},
@@ -112,6 +112,7 @@ pub(crate) fn start(
         return Err(InvokeError::Request { reason: "a core module was started as a component" });
     };
     let mut store = Store::new(pre.engine(), State::new(context));
+    store.data_mut().hooks.on_demand.came_through = came_through(request.headers());
     store.limiter(|state| &mut state.limits);
     store.set_hostcall_fuel(defaults::HOST_CALL);
     watch(&mut store, context.pace.clone());

@@ -42,7 +42,7 @@ use crate::{
     limits::Limits,
     link::LinkedModule,
     log::Output,
-    outbound::{Calls, CallsOnDemand},
+    outbound::{Calls, CallsOnDemand, came_through},
     pace::{Pace, watch},
     response::Head,
     running::{GuestContext, GuestFuture},
@@ -149,6 +149,7 @@ pub(crate) fn start(
 ) -> Result<(GuestFuture, oneshot::Receiver<Head>), InvokeError> {
     let (head_sender, head) = oneshot::channel();
     let pace = context.pace.clone();
+    let came_through = came_through(http.request.headers());
     let event = Event::new(http, &context.config, head_sender);
     let (mut store, instance) = match started {
         Some(Started { mut store, instance }) => {
@@ -158,6 +159,7 @@ pub(crate) fn start(
         }
         None => (store(engine, context, event), None),
     };
+    store.data_mut().on_demand.came_through = came_through;
     let guest = Box::pin(async move {
         match run(&modules, entry, instance, &pace, &mut store).await {
             Ok(()) => Ok(store.into_data().event.finish()),

@@ -13,13 +13,14 @@ use headgate_types::Scope;
 use http_body_util::combinators::UnsyncBoxBody;
 use tokio::sync::Semaphore;
 
-pub(crate) use self::calls::{Calls, CallsOnDemand};
+pub(crate) use self::calls::{Calls, CallsOnDemand, came_through};
 pub use self::error::{LookupFailed, OutboundError};
 
 /// The way out, as guests are granted it.
 #[async_trait::async_trait]
 pub trait Outbound: Send + Sync + 'static {
-    /// Sends a request in the name of a function. Its URI is absolute. Redirects are not followed; bodies are
+    /// Sends a request in the name of a function. Its URI is absolute; its `CDN-Loop` is that of the request the
+    /// function answers, to which the caller of others adds itself (RFC 8586). Redirects are not followed; bodies are
     /// streamed both ways; dropping the future or the body ends the call.
     async fn send(
         &self,

@@ -25,6 +25,7 @@ pub mod guest_log;
 mod lab;
 pub mod log_hub;
 pub mod logging;
+mod loops;
 pub mod manifest;
 pub mod metrics;
 pub mod node_config;

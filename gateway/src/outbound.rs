@@ -17,7 +17,7 @@ use headgate_outbound::{
 use headgate_types::{Chain, Scope};
 use http_body_util::BodyExt;
 
-use crate::node_config::NodeConfig;
+use crate::{loops, node_config::NodeConfig};
 
 /// The executor's `Outbound` over a [`Client`].
 #[derive(Debug)]
@@ -62,8 +62,9 @@ impl Outbound for NodeOutbound {
         request: http::Request<OutboundBody>,
         timeouts: CallTimeouts,
     ) -> Result<http::Response<OutboundBody>, OutboundError> {
-        let request =
+        let mut request =
             request.map(|body| RequestBody::new(body.map_err(|_: OutboundError| RequestBodyError)));
+        loops::pass(request.headers_mut());
         let CallTimeouts { connect, first_byte, between_bytes } = timeouts;
         let timeouts = Timeouts { connect, first_byte, between_bytes };
         let response = self.client.send(&scope.project, request, timeouts).await.map_err(told)?;

@@ -50,6 +50,7 @@ pub(crate) use self::invoke::{Hop, pass_on};
 pub use self::{access_log::AccessLog, context::RequestContext, trace::RequestIds};
 use crate::{
     blob_cache::BlobCache,
+    loops,
     metrics::{Metrics, RequestKind},
     snapshot::{Route, SnapshotCell, Target},
     status::StatusBoard,
@@ -140,6 +141,11 @@ impl Proxy {
             return Ok(());
         }
         match &route.target {
+            Target::Function(_)
+                if loops::passes(&session.req_header().headers) >= loops::MOST_PASSES =>
+            {
+                respond::looped(session, ctx).await
+            }
             Target::Function(function) => {
                 invoke::serve(session, ctx, route, function, params).await
             }

@@ -21,6 +21,7 @@ fn project() -> Project {
         ("fetch", "GET", "fetch", "  call: fetch\n"),
         ("relay", "POST", "relay", "  call: relay\n"),
         ("lookup", "GET", "fetch", "  call: lookup\n"),
+        ("bomb", "GET", "fetch", "  call: bomb\n"),
     ] {
         let yaml = format!(
             "id: function-{name}\ntrigger: {{type: https, method: {method}, paths: [/{name}]}}\n\
@@ -81,6 +82,29 @@ async fn functions_call_what_the_node_allows() {
     assert_eq!(get(&node, &path).await, (StatusCode::BAD_GATEWAY, "doHttpRequest 13\n".to_owned()));
     assert_eq!(other.connections(), 0, "nobody follows a redirect to where nobody may go");
     logged(&node, &format!("a call to `http://{}` failed: denied", other.address())).await;
+}
+
+/// Each call makes two: without an end to it, until nothing is left of what the project may have.
+#[tokio::test]
+async fn a_function_that_calls_itself_comes_to_an_end() {
+    let project = project();
+    let node = TestNode::dev(project.path()).await;
+    let bomb = format!("/bomb?url=http://127.0.0.1:{}/bomb", node.http().port());
+    let mut client = node.client(Protocol::Http1, HOST).await;
+    let answer = tokio::spawn(async move { client.get(&bomb).await.status });
+    let status = |status| {
+        format!(r#"headgate_http_requests_total{{kind="function",method="GET",status="{status}"}}"#)
+    };
+    eventually("a call came through all it may", || async {
+        node.metrics().await.value(&status("508"))
+    })
+    .await;
+    assert_eq!(get(&node, "/lookup?kind=a&name=10.0.0.1").await.1, "size 103\n");
+    assert_eq!(answer.await.unwrap(), StatusCode::OK);
+    // 1 + 2 + 4 + …, of which the last are refused.
+    let metrics = node.metrics().await;
+    assert_eq!(metrics.value(&status("200")), Some(1023.0));
+    assert_eq!(metrics.value(&status("508")), Some(1024.0));
 }
 
 #[tokio::test]

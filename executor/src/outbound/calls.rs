@@ -11,7 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Request, Response, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio::{
@@ -30,6 +30,7 @@ struct Shared {
     outside: Arc<Outside>,
     function: Arc<FunctionSpec>,
     output: Output,
+    came_through: Option<HeaderValue>,
     /// Calls of this request that may be under way.
     at_once: Arc<Semaphore>,
     /// Calls and lookups it may still make.
@@ -46,15 +47,33 @@ pub(crate) struct CallsOnDemand {
     pub(crate) outside: Arc<Outside>,
     pub(crate) function: Arc<FunctionSpec>,
     pub(crate) output: Output,
+    /// What the request says of where it came through, which its calls say as well.
+    pub(crate) came_through: Option<HeaderValue>,
+}
+
+/// Names the networks that a request came through (RFC 8586).
+const CDN_LOOP: HeaderName = HeaderName::from_static("cdn-loop");
+
+/// The `CDN-Loop` of a request, as one field.
+pub(crate) fn came_through(request: &HeaderMap) -> Option<HeaderValue> {
+    let mut values = request.get_all(CDN_LOOP).iter();
+    let first = values.next()?;
+    let rest: Vec<_> = values.map(HeaderValue::as_bytes).collect();
+    if rest.is_empty() {
+        return Some(first.clone());
+    }
+    let all = [&[first.as_bytes()], &rest[..]].concat().join(&b", "[..]);
+    Some(HeaderValue::from_bytes(&all).expect("values of fields, joined, are one"))
 }
 
 impl Calls {
     pub(crate) fn new(context: &CallsOnDemand) -> Self {
-        let CallsOnDemand { config, outside, function, output } = context.clone();
+        let CallsOnDemand { config, outside, function, output, came_through } = context.clone();
         Self(Arc::new(Shared {
             outside,
             function,
             output,
+            came_through,
             at_once: Arc::new(Semaphore::new(config.calls_at_once)),
             left: AtomicU32::new(config.calls),
             limit: config.calls,
@@ -86,10 +105,15 @@ impl Calls {
 
     async fn send_untold(
         &self,
-        request: Request<OutboundBody>,
+        mut request: Request<OutboundBody>,
         timeouts: CallTimeouts,
     ) -> Result<Response<OutboundBody>, OutboundError> {
         self.count()?;
+        // A guest that forgets the field, or writes it, would hide that it calls itself.
+        request.headers_mut().remove(CDN_LOOP);
+        if let Some(value) = &self.0.came_through {
+            request.headers_mut().insert(CDN_LOOP, value.clone());
+        }
         let turn = self.turn(timeouts.connect.unwrap_or(defaults::CALL_WAIT)).await?;
         let response = self.0.outside.way.send(&self.0.function.scope, request, timeouts).await?;
         Ok(response.map(|body| InTurn { body, turn: Some(turn) }.boxed_unsync()))
@@ -128,6 +152,7 @@ impl CallsOnDemand {
             outside: context.outside.clone(),
             function: context.function.clone(),
             output: context.output.clone(),
+            came_through: None,
         }
     }
 }

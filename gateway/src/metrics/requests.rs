@@ -27,9 +27,9 @@ const KINDS: [&str; 3] = ["function", "website", "gateway"];
 const METHOD_LABELS: usize = METHODS.len() + 1;
 
 /// Codes that are told apart; guests choose codes, so the rest is counted by its class.
-const CODES: [u16; 24] = [
+const CODES: [u16; 25] = [
     200, 201, 202, 204, 206, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 408, 413, 416,
-    429, 500, 502, 503, 504,
+    429, 500, 502, 503, 504, 508,
 ];
 const CLASSES: [&str; 6] = ["none", "1xx", "2xx", "3xx", "4xx", "5xx"];
 const STATUS_LABELS: usize = CODES.len() + CLASSES.len();

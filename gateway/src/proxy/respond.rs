@@ -169,6 +169,12 @@ pub(super) async fn no_tunnel(
     say(session, ctx, StatusCode::METHOD_NOT_ALLOWED, text, &allow).await
 }
 
+/// Functions call each other in a circle.
+pub(super) async fn looped(session: &mut ServerSession, ctx: &mut RequestContext<'_>) -> Written {
+    let text = "This request came through too many functions, which call each other in a circle.";
+    say(session, ctx, StatusCode::LOOP_DETECTED, text, &[]).await
+}
+
 /// The route holds as many requests as it may.
 pub(super) async fn busy(session: &mut ServerSession, ctx: &mut RequestContext<'_>) -> Written {
     let text = "This site is busy. Please try again in a moment.";

@@ -6,6 +6,7 @@
 // | `fetch`   | `url`, `auth`          | a GET with an Authorization of `auth`: x-seen of the answer, then body  |
 // | `submit`  | `url`                  | a POST of this request's body, whose memory is overwritten before it is done |
 // | `fields`  |                        | what the functions of header fields make of a few                     |
+// | `bomb`    | `url`                  | calls `url` twice with `url` as its query, one after the other        |
 // | `hoard`   |                        | sets ever larger bodies until one is refused: "refused\n"             |
 // | `lookup`  | `kind`, `name`, `server` | kind t, a, c or m; `server` is asked if there is one                 |
 
@@ -130,6 +131,22 @@ EXPORT(fields)(unsigned event) {
     well(event, "delete", deleteHttpRequestHeader(client, request, STRING("x-one")));
     show(event, "x-one");
     return well(event, "delete", deleteHttpRequestHeader(client, request, STRING("x-one")));
+}
+
+EXPORT(bomb)(unsigned event) {
+    unsigned size = query(event, "url", url), whole = 0;
+    if (size == 0 || 2 * size + 5 > sizeof text) return 0;
+    for (unsigned i = 0; i < size; i++) text[whole++] = url[i];
+    for (unsigned i = 0; i < 5; i++) text[whole++] = "?url="[i];
+    for (unsigned i = 0; i < size; i++) text[whole++] = url[i];
+    for (unsigned calls = 0; calls < 2; calls++) {
+        newHttpClient(&client);
+        newHttpRequest(client, &request);
+        setHttpRequestURL(client, request, text, whole);
+        setHttpRequestMethod(client, request, GET);
+        if (doHttpRequest(client, request) == 0) closeHttpResponseBody(client, request);
+    }
+    return eventHttpRetCode(event, 200);
 }
 
 EXPORT(hoard)(unsigned event) {
