@@ -51,8 +51,18 @@ impl Gateway {
         state: &Path,
         options: Options,
     ) -> anyhow::Result<Self> {
+        Self::run_all(bench, &[project], state, options)
+    }
+
+    /// The same for several projects.
+    pub fn run_all(
+        bench: &Bench,
+        projects: &[&Project],
+        state: &Path,
+        options: Options,
+    ) -> anyhow::Result<Self> {
         let config = state.join("node.yaml");
-        fs::write(&config, node_yaml(project, state, options))?;
+        fs::write(&config, node_yaml(projects, state, options))?;
         let mut command = bench.command(options.on, sibling("headgate")?);
         command.arg("run").arg("--config").arg(&config).args(["--output", "json"]);
         let stderr = match options.access_log {
@@ -101,6 +111,11 @@ impl Gateway {
         Target { address: self.http, host: HOST, path: path.into() }
     }
 
+    /// Of a project that is not on the usual host.
+    pub fn target_of(&self, project: &Project, path: impl Into<String>) -> Target {
+        Target { host: project.host, ..self.target(path) }
+    }
+
     pub fn tls_target(&self, path: impl Into<String>) -> Target {
         Target { address: self.https, ..self.target(path) }
     }
@@ -115,17 +130,21 @@ pub fn state_folder(bench: &Bench) -> anyhow::Result<PathBuf> {
     bench.folder("state-")
 }
 
-fn node_yaml(project: &Project, state: &Path, options: Options) -> String {
+fn node_yaml(projects: &[&Project], state: &Path, options: Options) -> String {
+    let project = |project: &&Project| {
+        format!("  - name: {}\n    config: {}\n", project.name(), project.folder().display())
+    };
     format!(
         "version: 1\n\
          state: {state}\n\
          http: [\"127.0.0.1:0\"]\n\
          https: [\"127.0.0.1:0\"]\n\
-         projects:\n  - name: bench\n    config: {project}\n\
+         projects:\n{projects}\
+         outbound:\n  allow: [127.0.0.0/8]\n\
          drain: 1s\n\
          log:\n  access: {access}\n",
         state = state.display(),
-        project = project.folder().display(),
+        projects = projects.iter().map(project).collect::<String>(),
         access = options.access_log,
     )
 }

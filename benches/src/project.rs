@@ -9,10 +9,12 @@ use anyhow::Context as _;
 
 use crate::{guest::Guest, identity::HOST};
 
-/// Every function and website answers on [`HOST`].
+/// Every function and website of it answers on one host.
 #[derive(Debug)]
 pub struct Project {
     folder: PathBuf,
+    name: &'static str,
+    pub host: &'static str,
 }
 
 /// Time and memory of functions that behave: the largest guest here, a JavaScript engine, needs them.
@@ -20,12 +22,21 @@ const TIMEOUT: &str = "30s";
 const MEMORY: &str = "128MB";
 
 impl Project {
+    /// On [`HOST`].
     pub fn new(folder: PathBuf) -> anyhow::Result<Self> {
-        let project = Self { folder };
-        project.file("config.yaml", "id: bench-project\nname: bench\n")?;
-        let domain = format!("id: bench-domain\nfqdn: {HOST}\ncertificate:\n  type: auto\n");
+        Self::on(HOST, folder, "bench")
+    }
+
+    pub fn on(host: &'static str, folder: PathBuf, name: &'static str) -> anyhow::Result<Self> {
+        let project = Self { folder, name, host };
+        project.file("config.yaml", format!("id: {name}-project\nname: {name}\n"))?;
+        let domain = format!("id: {name}-domain\nfqdn: {host}\ncertificate:\n  type: auto\n");
         project.file("domains/bench.yaml", domain)?;
         Ok(project)
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     pub fn folder(&self) -> &Path {

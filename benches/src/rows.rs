@@ -69,7 +69,7 @@ pub const ROWS: [Row; 12] = [
     },
     Row {
         name: "hog",
-        question: "How long do a function's neighbours wait while it loops for ever?",
+        question: "How long does a function wait while a project beside it does its worst?",
         run: hog::run,
     },
     Row {
