@@ -1,6 +1,6 @@
 //! A project does its worst, and the function of another one is asked meanwhile.
 
-use std::{fs, thread, time::Duration};
+use std::fs;
 
 use anyhow::Context as _;
 
@@ -22,8 +22,8 @@ const NEIGHBOURS: Wire = Wire::H1 { connections: 2 };
 const DEADLINE: &str = "1s";
 /// Seconds, longer than any turn: the other clients are ended when the neighbour is done.
 const UNTIL_STOPPED: u64 = 3600;
-/// Until all of them are at work.
-const WARMING: Duration = Duration::from_millis(500);
+/// Seconds until all of them are at work.
+const WARMING: u64 = 1;
 
 /// Whom everybody on this machine finds here (RFC 6761 §6.3), its own guests included.
 const HOSTILE: &str = "hostile.localhost";
@@ -88,7 +88,7 @@ fn p99_beside(
 ) -> anyhow::Result<f64> {
     let mut command = worst.wrk(bench, connections, UNTIL_STOPPED);
     let client = Child::spawn("wrk", &mut command, Stderr::Nowhere)?;
-    thread::sleep(WARMING);
+    hello.load(bench, NEIGHBOURS, WARMING)?;
     let p99 = p99(bench, hello)?;
     client.stop();
     Ok(p99)
