@@ -255,7 +255,8 @@ fn doubtful(tree: &dyn Tree, base: &str) -> Option<Diagnostic> {
         return Some(
             Diagnostic::warning(codes::SITE_NOT_BUILT, message)
                 .note("it holds a `package.json`, and no `out/`, `dist/` or `build/` with an index")
-                .hint("run the site's build, `npm run build` as a rule; its output is then served instead"),
+                .hint("run the site's build, `npm run build` as a rule; its output is then served instead. In a repository, \
+                     commit the output (`.gitignore` may leave it out)"),
         );
     }
     if tree.find(&format!("{base}/{INDEX}")).is_some() {

@@ -64,6 +64,7 @@ pub(crate) fn compile(
         claims: Claims::default(),
         code: Code::default(),
         code_elsewhere: options.code_elsewhere,
+        taubyte: id.as_ref().is_some_and(|id| id.starts_with(TAUBYTE_ID)),
         ids: HashMap::new(),
         idle_functions: Vec::new(),
         unserved: Vec::new(),
@@ -104,6 +105,9 @@ fn texts(written: Written<Vec<At<Text>>>) -> Vec<Text> {
     texts.into_iter().map(|text| text.value).collect()
 }
 
+/// How the ids begin that Taubyte's tools make: base58 of a SHA-256 multihash.
+const TAUBYTE_ID: &str = "Qm";
+
 struct Compiler<'a> {
     tree: &'a dyn Tree,
     project_name: String,
@@ -121,6 +125,8 @@ struct Compiler<'a> {
     claims: Claims,
     code: Code,
     code_elsewhere: bool,
+    /// Its id was given by a Taubyte cloud, where code is never beside the configuration.
+    taubyte: bool,
     ids: HashMap<Text, Place>,
     idle_functions: Vec<IdleFunction>,
     unserved: Vec<Idle>,
@@ -204,7 +210,10 @@ impl Compiler<'_> {
             self.report.push(
                 Diagnostic::warning(codes::NAME_DIFFERS, message)
                     .at(place.clone())
-                    .hint(format!("rename the {file}, or remove this line")),
+                    .hint(format!(
+                        "remove this line; or rename the {file}, and with it what is called alike and what \
+                         refers to it"
+                    )),
             );
         }
     }
@@ -245,7 +254,7 @@ impl Compiler<'_> {
         self.report.push_with(Severity::Warning, || {
             let message = format!("the smartop {} is not defined", quoted(name));
             let warning = Diagnostic::warning(codes::UNKNOWN_SMARTOP, message).at(place);
-            let remedy = file_to_add(Group::Smartops, name);
+            let remedy = format!("remove the tag, or {}", file_to_add(Group::Smartops, name));
             self.smartops.explain(warning, application, name, &remedy)
         });
     }
@@ -271,11 +280,13 @@ impl Compiler<'_> {
 
     fn not_served(&mut self, resource: Unserved<'_>, place: Place, message: &str) {
         let (group, application, name, file) = resource;
-        self.report.push(
-            Diagnostic::warning(codes::NOT_SERVED_YET, message)
-                .at(place)
-                .hint("this file may stay; it stops nothing else"),
-        );
+        let hint = match group {
+            Group::Functions => "this file may stay; it stops nothing else",
+            _ => {
+                "this file may stay; functions that use it get an error, and nothing else is stopped"
+            }
+        };
+        self.report.push(Diagnostic::warning(codes::NOT_SERVED_YET, message).at(place).hint(hint));
         self.unserved.push(Idle {
             group,
             application: application.clone(),

@@ -76,7 +76,10 @@ fn variable(line: &str) -> Result<(&str, String), Mistake> {
     let name = name.trim();
     if !is_variable_name(name) {
         let message = format!("{} cannot be the name of a variable", quoted(name));
-        return Err((message, "use letters, digits and `_`, beginning with a letter or `_`"));
+        return Err((
+            message,
+            "use letters from `a` to `z`, digits and `_`, beginning with a letter or `_`",
+        ));
     }
     let value = value_of(value.trim())?;
     match value.len() > MAX_VARIABLE || value.contains('\0') {

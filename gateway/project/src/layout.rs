@@ -177,7 +177,7 @@ fn check(name: &str, kind: &str, what: &str, path: &str, report: &mut Diagnostic
                 .at(Place::file(path))
                 .note("files and folders name what they describe")
                 .hint(format!(
-                    "rename the {what}: use at most {MAX_NAME} letters, digits, `_` and `-`{rename}"
+                    "rename the {what}: use at most {MAX_NAME} letters from `a` to `z`, digits, `_` and `-`{rename}"
                 )),
         );
     }

@@ -123,7 +123,8 @@ fn nothing_left(project: &Project, report: &Diagnostics) -> Option<Diagnostic> {
         });
     Some(warning.hint(
         "add a website as `websites/main.yaml` with its files in `websites/main/`, or a function with \
-         `trigger: {type: http, method: GET, paths: [/hello]}`",
+         `trigger: {type: http, method: GET, paths: [/hello]}`; `headgate new DIR` makes a small project \
+         with everything that either needs, to copy from",
     ))
 }
 

@@ -70,7 +70,10 @@ pub(crate) fn point_below(error: Diagnostic, mut below: Vec<String>) -> Diagnost
     }
     below.sort_unstable();
     below.dedup();
-    error.hint(format!("did you mean one of its folders? {}", listed(below.iter().map(|it| &**it))))
+    error.hint(format!(
+        "did you mean one of its folders? {}; in a repository, a project's files are at the top",
+        listed(below.iter().map(|it| &**it))
+    ))
 }
 
 /// A `config.yaml` alone may be anybody's.
@@ -130,7 +133,10 @@ mod tests {
             format!("the project is further up: give the folder `{}`", shop.display())
         );
         let below = no_project(dir.path()).hint.unwrap();
-        assert_eq!(below, "did you mean one of its folders? `shop`");
+        assert_eq!(
+            below,
+            "did you mean one of its folders? `shop`; in a repository, a project's files are at the top"
+        );
         let nowhere = no_project(&dir.path().join("other")).hint.unwrap();
         assert!(nowhere.contains("`headgate new`"), "{nowhere}");
     }

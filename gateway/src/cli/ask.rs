@@ -195,7 +195,7 @@ fn trouble(project: &ProjectRow, output: &Output) -> String {
             let problems = project.diagnostics.as_ref().and_then(Value::as_array);
             let errors = problems.into_iter().flatten().filter(|p| p["severity"] == "error");
             for problem in errors.take(MOST_PROBLEMS) {
-                text.push_str(&format!("  {}\n", problem_line(problem)));
+                text.push_str(&problem_text(problem));
             }
             if project.errors > MOST_PROBLEMS {
                 text.push_str(&format!("  and {} more\n", project.errors - MOST_PROBLEMS));
@@ -218,15 +218,19 @@ fn pinned(project: &ProjectName) -> String {
     format!("the branch is pinned; `headgate follow {project}` goes back to the newest")
 }
 
-/// `functions/ping.yaml:3:5: message [code]`.
-pub(super) fn problem_line(problem: &Value) -> String {
+/// `functions/ping.yaml:3:5: message [code]`, and below it what to do.
+pub(super) fn problem_text(problem: &Value) -> String {
     let text = |key: &str| plain(problem[key].as_str().unwrap_or_default());
     let mut place = text("file");
     if let (Some(line), Some(column)) = (problem["line"].as_u64(), problem["column"].as_u64()) {
         place.push_str(&format!(":{line}:{column}"));
     }
     let separator = if place.is_empty() { "" } else { ": " };
-    format!("{place}{separator}{} [{}]", text("message"), text("code"))
+    let mut lines = format!("  {place}{separator}{} [{}]\n", text("message"), text("code"));
+    if problem["hint"].is_string() {
+        lines.push_str(&format!("    help: {}\n", text("hint")));
+    }
+    lines
 }
 
 fn routes_text(routes: &[RouteRow]) -> String {

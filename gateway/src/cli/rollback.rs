@@ -2,7 +2,6 @@
 
 use clap::Args;
 use headgate_types::{Branch, Clock, ProjectName, SystemClock, Timestamp};
-use serde_json::Value;
 
 use crate::{
     admin::{
@@ -11,7 +10,7 @@ use crate::{
     },
     cli::{
         Verdict,
-        ask::{MOST_PROBLEMS, NodeArguments, ago, block_on, problem_line},
+        ask::{MOST_PROBLEMS, NodeArguments, ago, block_on, problem_text},
         output::{Output, Paint, plain},
         revisions::changes_text,
     },
@@ -134,10 +133,7 @@ pub(super) fn refused(text: &str, now: Timestamp, output: &Output) -> anyhow::Re
 fn refusal_text(refusal: &Refusal, now: Timestamp) -> String {
     let mut text = format!("{}\n", plain(&refusal.error));
     for problem in refusal.diagnostics.as_array().into_iter().flatten().take(MOST_PROBLEMS) {
-        text.push_str(&format!("  {}\n", problem_line(problem)));
-        if let Some(hint) = problem.get("hint").and_then(Value::as_str) {
-            text.push_str(&format!("    help: {}\n", plain(hint)));
-        }
+        text.push_str(&problem_text(problem));
     }
     if !refusal.candidates.is_empty() {
         text.push_str("  these are kept:\n");

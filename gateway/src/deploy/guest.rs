@@ -66,7 +66,7 @@ pub(super) fn unserved_imports(
         "these answer an error when they are called: {}",
         compiled.unserved.join(", ")
     ));
-    let hint = "it is served; what it does without them is its own business";
+    let hint = "it is served; call them only where the function can do without";
     Some(of_code(warning.hint(hint), file))
 }
 

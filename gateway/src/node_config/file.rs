@@ -139,7 +139,10 @@ impl Reader<'_> {
             self.mistake(
                 text,
                 format!("`{}` is not an address with a port", text.value),
-                format!("write `0.0.0.0:{port}` or `[::]:{port}`; a host name is not looked up"),
+                format!(
+                    "write `127.0.0.1:{port}` for this machine alone, `0.0.0.0:{port}` or `[::]:{port}` \
+                     for everybody; a host name is not looked up"
+                ),
             );
         }
         parsed

@@ -53,7 +53,7 @@ impl fmt::Display for ProjectName {
 }
 
 #[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
-#[error("`{0}` is not a project name: use 1 to 63 letters, digits, `-` or `_`")]
+#[error("`{0}` is not a project name: use 1 to 63 letters from `a` to `z`, digits, `-` or `_`")]
 pub struct ParseProjectNameError(String);
 
 /// In whose name a guest acts. Host capabilities are scoped by it, log lines and metrics carry it.

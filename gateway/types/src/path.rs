@@ -111,7 +111,7 @@ pub enum ParsePathError {
     #[error("in `{0}` the `{{` is never closed")]
     Unclosed(String),
     #[error(
-        "`{0}` is not a parameter name: use letters, digits, `_` and `-`, beginning with a letter"
+        "`{0}` is not a parameter name: use letters from `a` to `z`, digits, `_` and `-`, beginning with a letter"
     )]
     Name(String),
     #[error("`{{*{0}}}` takes the rest of the path, so it must be the last segment")]

@@ -11,25 +11,37 @@ pub(super) fn how_to_build(tree: &dyn Tree, folder: &str) -> String {
     if has("build") {
         return format!("run `{folder}/build`");
     }
-    if has("Cargo.toml") {
+    let first = |extension: &str| {
+        let files = tree.under(folder).iter();
+        let names = files.filter_map(|entry| entry.path.rsplit('/').next());
+        names.map(str::to_owned).find(|name| name.rsplit('.').next() == Some(extension))
+    };
+    let command = if has("Cargo.toml") {
         return format!(
-            "in `{folder}/`: `cargo build --release --target wasm32-wasip2`, then copy \
-             `target/wasm32-wasip2/release/<name>.wasm` to `main.wasm`"
+            "in `{folder}/`: `rustup target add wasm32-wasip2` once, `cargo build --release --target \
+             wasm32-wasip2`, then copy `target/wasm32-wasip2/release/<name>.wasm` to `main.wasm`; for a core \
+             module, whose YAML says `call`, the target is `wasm32-unknown-unknown`"
         );
-    }
-    let command = if has("package.json") {
-        "npm run build"
+    } else if has("package.json") {
+        "npm run build".to_owned()
     } else if has("go.mod") || ends("go") {
-        "GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o main.wasm ."
-    } else if ends("zig") {
-        "zig build-exe -target wasm32-freestanding -fno-entry -rdynamic -femit-bin=main.wasm"
-    } else if ends("py") {
-        "componentize-py"
+        "GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o main.wasm .".to_owned()
+    } else if let Some(source) = first("zig") {
+        format!(
+            "zig build-exe {source} -target wasm32-freestanding -fno-entry -rdynamic -femit-bin=main.wasm"
+        )
+    } else if let Some(source) = first("py") {
+        let module = source.trim_end_matches(".py");
+        return format!(
+            "build it with componentize-py (`componentize {module} -o main.wasm`; the script \
+             `functions/hello/build` of `headgate new DIR --template python` does) and leave the result at \
+             `{folder}/main.wasm`"
+        );
     } else {
         return format!(
             "compile it to WebAssembly as `{folder}/main.wasm`; `headgate new DIR --template rust` \
              has a script `functions/hello/build` that does"
         );
     };
-    format!("build it with `{command}` and leave the result at `{folder}/main.wasm`")
+    format!("in `{folder}/`: `{command}`, and leave the result at `{folder}/main.wasm`")
 }

@@ -68,7 +68,8 @@ impl Compiler<'_> {
     /// Reports what is missing, each as an error, or all of it as a warning if nothing was to be expected.
     pub(super) fn settle_code(&mut self) {
         let Code { here, missing } = std::mem::take(&mut self.code);
-        if here || !self.code_elsewhere {
+        let separate = self.taubyte || missing.iter().any(|missing| missing.fullname.is_some());
+        if here || !(self.code_elsewhere && separate) {
             return missing.into_iter().for_each(|missing| self.report.push(missing.error));
         }
         if missing.is_empty() {
@@ -115,8 +116,8 @@ impl Compiler<'_> {
                      repositories; a node that follows this one alone refuses it",
                 )
                 .hint(format!(
-                    "name the others to the node, in this project's entry in `node.yaml`: {}; or keep all in \
-                     one repository, with {keep}",
+                    "whoever runs the node names the others to it, in this project's entry in its \
+                     `node.yaml`: {}; or keep all in one repository, with {keep}",
                     keys.join(", ")
                 )),
         );
@@ -141,8 +142,8 @@ pub(super) fn unmapped(
     let plain = repository.trim_matches('`');
     let what = if group == Group::Websites { "site" } else { noun };
     let hint = format!(
-        "add `repositories: {{{plain}: URL}}` to this project in `node.yaml`, or put the {what} into \
-         `{base}/`"
+        "whoever runs the node adds `repositories: {{{plain}: URL}}` to this project in its `node.yaml`; \
+         for `headgate dev`, or to keep all in one repository, put the {what} into `{base}/`"
     );
     Diagnostic { code: codes::UNMAPPED_REPOSITORY, message, ..not_found }.at(place).hint(hint)
 }

@@ -31,7 +31,9 @@ impl Compiler<'_> {
             self.report.push(
                 Diagnostic::warning(codes::DEFAULT_LIMIT, message)
                     .at(raw.place.clone())
-                    .note("it does not say how long it may run and how much memory it may use")
+                    .note(
+                        "it does not say how long it may be silent and how much memory it may use",
+                    )
                     .hint(format!(
                         "add `execution: {{timeout: {seconds}s, memory: {DEFAULT_MEMORY}}}`"
                     )),
@@ -113,7 +115,7 @@ impl Compiler<'_> {
             Diagnostic::warning(codes::CAPPED_LIMIT, message)
                 .at(place.clone())
                 .label("more than a function can get")
-                .hint(format!("write `{written}` or less")),
+                .hint(format!("write `{written}` or less; most nodes give less, and say how much")),
         );
     }
 

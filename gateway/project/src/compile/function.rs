@@ -172,7 +172,7 @@ impl Compiler<'_> {
             let (message, hint) = if !is_variable_name(&name) {
                 (
                     format!("{} cannot be the name of a variable", quoted(&name)),
-                    "use letters, digits and `_`, beginning with a letter or `_`",
+                    "use letters from `a` to `z`, digits and `_`, beginning with a letter or `_`",
                 )
             } else if value.len() > MAX_VARIABLE {
                 (

@@ -122,6 +122,12 @@ impl Compiler<'_> {
             {
                 None
             }
+            _ if matches!(listed, Written::Blank(_)) => {
+                let hint = "name the methods it answers, such as `methods: [GET, POST]`";
+                let listed = listed.clone();
+                self.require(listed, "trigger.methods", "an HTTP trigger", &trigger.place, hint);
+                None
+            }
             written => {
                 let hint = "add `method: GET`, or several as `methods: [GET, POST]`";
                 let what = "an HTTP trigger";
@@ -203,6 +209,12 @@ impl Compiler<'_> {
             }
             (ParsePathError::Character(_), _) => {
                 "queries and fragments are no part of a route; leave them out".to_owned()
+            }
+            (ParsePathError::Repeated(name), _) => {
+                format!("call the second one otherwise, such as `{{{name}2}}`")
+            }
+            (ParsePathError::RestNotLast(name), _) => {
+                format!("end the path with `{{*{name}}}`, or write `{{{name}}}` for one segment")
             }
             _ => PATTERNS.to_owned(),
         };

@@ -96,7 +96,7 @@ codes! {
     MISSING_KEY = "missing-key":
         "A key that is needed is missing, or has no value. The help shows how it could look.";
     INVALID_VALUE = "invalid-value":
-        "A value is not one of those its key can have. The help says which those are.";
+        "A value is not one of those its key can have. The help says what to write instead.";
     INVALID_PATH = "invalid-path":
         "Paths begin with `/` and have no query. Functions may have parameters in theirs: `{id}` \
          takes one segment, `{*rest}` at the end takes all that is left. A website's path is a plain \
@@ -127,7 +127,7 @@ codes! {
          address, and one hour of time, or less of both where the node's configuration says so. It \
          gets the most there is.";
     DEFAULT_LIMIT = "default-limit":
-        "A function does not say how long it may run or how much memory it may use. It gets 30 seconds \
+        "A function does not say how long it may be silent or how much memory it may use. It gets 30 seconds \
          and 128 MiB. Taubyte insists on both values; writing them also tells readers what to expect.";
     UNKNOWN_DOMAIN = "unknown-domain":
         "The `domains` of a function or website name files in `domains/`, not hosts. A name is looked \
@@ -176,7 +176,8 @@ codes! {
          is part of the revision. In repositories `.gitignore` often leaves it out. Links and \
          submodules are not followed.";
     CODE_ELSEWHERE = "code-elsewhere":
-        "This project has functions or websites, and the code of none of them. That is how Taubyte's \
+        "This project has functions or websites and the code of none of them, and names other repositories \
+         or has an id of Taubyte's. That is how Taubyte's \
          configuration repositories are: the code is in a repository beside it. The configuration is \
          checked as far as that goes. A node that follows only this repository has nothing to run, and \
          refuses the revision. It follows the others as well when the project's entry in `node.yaml` names \
@@ -208,8 +209,9 @@ codes! {
         "A website's `build.zip` is damaged or encrypted, has names that lead out of it, or unpacks to \
          more than a node takes.";
     GUEST_DOES_NOT_COMPILE = "guest-does-not-compile":
-        "The function's WebAssembly is not valid, or uses a proposal that is not enabled. Build it \
-         again with a current toolchain.";
+        "The function's WebAssembly is damaged, or uses a part of WebAssembly that is not switched on here, \
+         such as threads or garbage collection. The message says which. Build it without: toolchains have a \
+         switch for each, and a very new one may use more by default.";
     IMPORT_NOT_PROVIDED = "import-not-provided":
         "The function imports an interface that nothing here provides. Components may import \
          `wasi:http` and what `wasi:cli` brings; core modules the `taubyte/sdk` functions and WASI \

@@ -32,10 +32,15 @@ pub enum GitError {
     #[error("{url} does not let us in: {hint}")]
     Refused { url: String, hint: &'static str, source: RemoteCause },
     #[error(
-        "the ssh host key of {host} is not trusted: compare it with the one its owner publishes, then \
-         add it with `ssh-keyscan {host} >> ~/.ssh/known_hosts`"
+        "the ssh host key of {host} is not trusted: compare what `ssh-keyscan -p {port} {host}` says with \
+         the one its owner publishes, and append that to {known_hosts}"
     )]
-    HostKey { host: String, source: RemoteCause },
+    HostKey { host: String, port: u16, known_hosts: String, source: RemoteCause },
+    #[error(
+        "{host} shows another ssh host key than the one in {known_hosts}, as somebody in between would: only \
+         if its owner says that it was changed, take the old one out and add the new one"
+    )]
+    HostKeyChanged { host: String, known_hosts: String, source: RemoteCause },
     #[error(
         "`{}` belongs to another user, and Git reads it only after `git config --global --add \
          safe.directory {}`",
@@ -47,20 +52,23 @@ pub enum GitError {
     NoProgram { program: &'static str, url: String },
     #[error("{url} cannot be reached")]
     Unreachable { url: String, source: RemoteCause },
-    #[error("{url} took longer than {limit:?}")]
+    #[error("{url} took longer than {limit:?}; it is tried again")]
     TimedOut { url: String, limit: std::time::Duration },
-    #[error("{url} is over the limit of {}", ByteSize::from_bytes(*.limit))]
+    #[error(
+        "{url} is over the limit of {}: keep large files elsewhere, or follow a smaller repository",
+        ByteSize::from_bytes(*.limit)
+    )]
     TooLarge { url: String, limit: u64 },
     #[error("interrupted")]
     Interrupted,
     #[error("the disk is full")]
     Full { source: RemoteCause },
-    #[error("failed to fetch from {url}")]
+    #[error("failed to fetch from {url}; it is tried again")]
     Failed { url: String, source: RemoteCause },
-    #[error("commit {} is not in the clone; fetch first", .0.fmt_short())]
+    #[error("commit {} is not in the clone; the next look fetches it", .0.fmt_short())]
     NotFetched(Commit),
     /// The next fetch clones again.
-    #[error("the clone is damaged")]
+    #[error("the clone is damaged; the next look clones again")]
     Damaged { source: RemoteCause },
     #[error("commit {} cannot be served: {why}", commit.fmt_short())]
     Tree { commit: Commit, why: String },
@@ -151,7 +159,17 @@ fn explain_remote(
         return GitError::Owner { path, source };
     }
     match reason {
-        Reason::HostKey => GitError::HostKey { host: remote.host().to_owned(), source },
+        Reason::HostKey => GitError::HostKey {
+            host: remote.host().to_owned(),
+            port: remote.ssh_port(),
+            known_hosts: remote.known_hosts(),
+            source,
+        },
+        Reason::HostKeyChanged => GitError::HostKeyChanged {
+            host: remote.host().to_owned(),
+            known_hosts: remote.known_hosts(),
+            source,
+        },
         Reason::Refused => GitError::Refused { url, hint: access_hint(remote), source },
         Reason::NoRepository => match remote.local_path() {
             Some(path) if path.is_dir() => GitError::PlainFolder { path },
@@ -186,6 +204,7 @@ fn access_hint(remote: &RemoteConfig) -> &'static str {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Reason {
     HostKey,
+    HostKeyChanged,
     Refused,
     NoRepository,
     NoProgram,
@@ -203,8 +222,9 @@ impl Reason {
     /// ssh ends with 255 whatever happened; only its words tell.
     fn of_ssh(said: &str) -> Option<Self> {
         let has = |words: &[&str]| words.iter().any(|words| said.contains(words));
-        if has(&["Host key verification failed", "host key is known", "IDENTIFICATION HAS CHANGED"])
-        {
+        if has(&["IDENTIFICATION HAS CHANGED"]) {
+            Some(Self::HostKeyChanged)
+        } else if has(&["Host key verification failed", "host key is known"]) {
             Some(Self::HostKey)
         } else if has(&["ssh: not found", "command not found", "failed to run command"]) {
             Some(Self::NoProgram)
@@ -269,7 +289,7 @@ mod tests {
               Host key verification failed.",
                 Reason::HostKey,
             ),
-            ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @", Reason::HostKey),
+            ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @", Reason::HostKeyChanged),
             ("git@github.com: Permission denied (publickey).", Reason::Refused),
             ("ERROR: Repository not found.", Reason::NoRepository),
             ("fatal: '/srv/x' does not appear to be a git repository", Reason::NoRepository),

@@ -157,6 +157,18 @@ impl RemoteConfig {
         Ok(Some(Credentials { user: user.to_owned(), password: password.to_owned() }))
     }
 
+    pub(super) fn ssh_port(&self) -> u16 {
+        self.url.port.unwrap_or(22)
+    }
+
+    /// Where ssh looks for host keys, in words.
+    pub(super) fn known_hosts(&self) -> String {
+        match &self.known_hosts {
+            Some(path) => path.display().to_string(),
+            None => "`~/.ssh/known_hosts` of the user that headgate runs as".to_owned(),
+        }
+    }
+
     /// The command line gix runs for ssh, which it gives to a shell. What ssh has to say goes into
     /// `errors` instead of our terminal. gix waits for ssh however long that takes, so it has a limit.
     pub(super) fn ssh_command(&self, errors: &Path, limit: Duration) -> String {

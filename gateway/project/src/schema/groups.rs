@@ -63,7 +63,11 @@ const SOURCE: Field = field(
 const EXECUTION: Field = field(
     "execution",
     Shape::Table(&[
-        field("timeout", Shape::Duration, "How long one call may take; 30s if not given."),
+        field(
+            "timeout",
+            Shape::Duration,
+            "How long it may be silent before and while it answers; 30s if not given.",
+        ),
         field("memory", Shape::Size, "How much memory one call may use; 128MiB if not given."),
         field("call", Shape::Text, "The exported function to call. Components need none."),
     ]),

@@ -101,7 +101,9 @@ impl Reader<'_> {
             (None, Severity::Error) => "no key is called so".to_owned(),
         };
         let slip = self.slip(codes::UNKNOWN_KEY, message).at(place).label(label);
-        self.report.push(slip.hint(instead::keys(table)));
+        let known = instead::keys(table);
+        let guess = near::key(&key.text, table).is_some();
+        self.report.push(slip.hint(if guess { known } else { format!("remove it; {known}") }));
     }
 
     fn slip(&self, code: &'static str, message: String) -> Diagnostic {

@@ -78,7 +78,7 @@ impl Reader<'_> {
             self.mistake(
                 &text,
                 format!("`{name}` is not a branch"),
-                "write its name without `refs/heads/`, such as `main` or `feature/search`",
+                "a branch's name has no blanks and does not begin with `-`: `main`, `feature/search`",
             );
         }
         Branch::new(name)

@@ -33,7 +33,7 @@ impl Reader<'_> {
             let (message, hint) = match error.kind() {
                 io::ErrorKind::NotFound => (
                     format!("there is no file {}", path.display()),
-                    "write its full path, or its path from the folder of this file on",
+                    "make the file, or correct the path, which starts at the folder of this file",
                 ),
                 _ => (
                     format!("cannot read {}: {error}", path.display()),
@@ -49,7 +49,7 @@ impl Reader<'_> {
         let size = file.size(key).value()?;
         if size.value.as_bytes() == 0 {
             let message = format!("`{group}.{key}` is zero");
-            let hint = format!("write more than that, such as `{key}: 64MiB`");
+            let hint = format!("write more than that, such as `{key}: 512MiB`");
             self.problem(codes::OUT_OF_RANGE, size.place, message, hint);
         }
         Some(size.value)
