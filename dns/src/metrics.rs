@@ -45,6 +45,10 @@ pub(crate) struct ZoneCounters {
     queries: [[AtomicU64; Rcode::ALL.len()]; TYPES.len() + 1],
 }
 
+/// Labels of what became of an answer that was held back.
+const SLIPPED: &str = "slip";
+const DROPPED: &str = "drop";
+
 /// Types with a label of their own; all others are `other`, because clients choose them.
 const TYPES: [(u16, &str); 15] = [
     (1, "A"),
@@ -63,6 +67,19 @@ const TYPES: [(u16, &str); 15] = [
     (255, "ANY"),
     (257, "CAA"),
 ];
+
+/// What was counted, for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Queries answered, by the zone's origin.
+    pub zones: HashMap<String, u64>,
+    /// Queries within no zone, which are refused, and headers sent to what was no query.
+    pub off_zone: u64,
+    pub malformed: u64,
+    /// Answers held back by the rate limit: told to come back otherwise, and dropped.
+    pub slipped: u64,
+    pub dropped: u64,
+}
 
 impl Metrics {
     /// Registers all under `dns`. `registry` carries the prefix of the program.
@@ -89,6 +106,19 @@ impl Metrics {
             metrics.rejected.clone(),
         );
         Arc::new(metrics)
+    }
+
+    /// The counters as they stand.
+    pub fn counts(&self) -> Counts {
+        let limited = |action| self.limited.get_or_create(&ActionLabels { action }).get();
+        let served = self.zones.served.lock().unwrap_or_else(PoisonError::into_inner);
+        Counts {
+            zones: served.iter().map(|(name, zone)| (name.clone(), zone.total())).collect(),
+            off_zone: self.zones.off_zone.total(),
+            malformed: self.malformed.get(),
+            slipped: limited(SLIPPED),
+            dropped: limited(DROPPED),
+        }
     }
 
     /// Names the zones that are served. Those that were served before keep their counts, and those
@@ -124,8 +154,8 @@ impl Metrics {
     pub(crate) fn limited(&self, verdict: Verdict) {
         let action = match verdict {
             Verdict::Send => return,
-            Verdict::Slip => "slip",
-            Verdict::Drop => "drop",
+            Verdict::Slip => SLIPPED,
+            Verdict::Drop => DROPPED,
         };
         self.limited.get_or_create(&ActionLabels { action }).inc();
     }
@@ -151,6 +181,10 @@ impl ZoneCounters {
     pub(crate) fn count(&self, kind: u16, rcode: Rcode) {
         let kind = TYPES.iter().position(|(number, _)| *number == kind).unwrap_or(TYPES.len());
         self.queries[kind][rcode as usize].fetch_add(1, Relaxed);
+    }
+
+    fn total(&self) -> u64 {
+        self.queries.iter().flatten().map(|count| count.load(Relaxed)).sum()
     }
 
     fn counted(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
@@ -216,6 +250,8 @@ mod tests {
         metrics.serve_zones(name())["example.test."].count(1, Rcode::NoError);
         metrics.serve_zones(name())["example.test."].count(1, Rcode::NoError);
         metrics.off_zone().count(999, Rcode::Refused);
+        let counts = metrics.counts();
+        assert_eq!((counts.zones["example.test."], counts.off_zone, counts.dropped), (2, 1, 0));
 
         let text = scraped(&registry);
         let of_zone =

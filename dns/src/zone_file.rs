@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     name::{LowerName, Presentation, end_of_name},
-    zone::{RecordSet, Zone, record_set::kinds},
+    zone::{Zone, record_set::kinds},
 };
 
 /// Shows a zone as a master file: the SOA first, then names in the order of RFC 4034 §6.1, every
@@ -15,16 +15,43 @@ use crate::{
 #[derive(Debug)]
 pub struct ZoneFile<'z>(pub &'z Zone);
 
-impl Display for ZoneFile<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// One record in the words of a master file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// To its root.
+    pub owner: String,
+    pub ttl: u32,
+    pub kind: String,
+    pub data: String,
+}
+
+impl<'z> ZoneFile<'z> {
+    /// Every record, in the order of the file.
+    pub fn rows(&self) -> impl Iterator<Item = Row> + use<'z> {
         let mut sets: Vec<_> = self.0.record_sets().collect();
         sets.sort_by_cached_key(|(owner, set)| {
             (labels_from_the_root(owner), set.kind() != kinds::SOA, set.kind())
         });
-        for (owner, set) in sets {
-            write_set(f, &owner, &set)?;
-        }
-        Ok(())
+        sets.into_iter().flat_map(|(owner, set)| {
+            set.records().map(move |data| Row {
+                owner: owner.to_string(),
+                ttl: set.ttl(),
+                kind: Kind(set.kind()).to_string(),
+                data: Data { kind: set.kind(), data }.to_string(),
+            })
+        })
+    }
+}
+
+impl Display for ZoneFile<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.rows().try_for_each(|row| writeln!(f, "{row}"))
+    }
+}
+
+impl Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\t{}\tIN\t{}\t{}", self.owner, self.ttl, self.kind, self.data)
     }
 }
 
@@ -34,14 +61,6 @@ fn labels_from_the_root(owner: &LowerName) -> Vec<Vec<u8>> {
         rest[1..=usize::from(rest[0])].to_vec()
     };
     (0..owner.labels()).rev().map(label).collect()
-}
-
-fn write_set(f: &mut fmt::Formatter<'_>, owner: &LowerName, set: &RecordSet<'_>) -> fmt::Result {
-    for data in set.records() {
-        let kind = Kind(set.kind());
-        writeln!(f, "{owner}\t{}\tIN\t{kind}\t{}", set.ttl(), Data { kind: set.kind(), data })?;
-    }
-    Ok(())
 }
 
 /// The type's mnemonic, where [`Data`] writes its data in words.

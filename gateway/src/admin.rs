@@ -11,6 +11,8 @@
 //!                                                   /revisions JSON: what is kept; ?project=NAME
 //!                                                   /domains   JSON: whose the hosts are
 //!                                                   /functions JSON: what each runs, and how
+//!                                                   /dns       JSON: zones, problems, counters
+//!                                                   /dns/zone  JSON: records; ?name=ZONE
 //!
 //! unix socket only, POST, with {"project", "branch"?, "commit"?}:
 //! /rollback  serves a kept revision, the one before if no commit is named, and pins the branch to it
@@ -92,6 +94,8 @@ pub struct AdminState {
     pub readiness: Arc<Readiness>,
     pub domains: Arc<dyn DomainsView>,
     pub functions: Arc<dyn FunctionsView>,
+    /// `None` if the node answers no DNS.
+    pub names: Option<Arc<dyn NamesView>>,
     pub operations: Arc<dyn Operations>,
 }
 
@@ -106,6 +110,13 @@ impl fmt::Debug for AdminState {
 pub trait FunctionsView: Send + Sync {
     /// By project, application and name.
     async fn functions(&self) -> Vec<wire::FunctionRow>;
+}
+
+/// The zones that are answered.
+pub trait NamesView: Send + Sync {
+    fn names(&self) -> wire::NamesStatus;
+    /// The records of a zone; `None` if there is none of this name.
+    fn records(&self, zone: &str) -> Option<Vec<wire::RecordRow>>;
 }
 
 /// The hosts of what is served, and whose they are.

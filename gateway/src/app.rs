@@ -4,6 +4,7 @@
 //! what, what must exist before what, and the order in which it all ends.
 
 mod followers;
+mod name_server;
 mod renewer;
 mod sweeper;
 
@@ -18,6 +19,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use headgate_dns::Challenges;
 use headgate_edge::{
     Admission, AdmissionLimits, BindOptions, Edge, Listener, Transport, h2_options,
 };
@@ -30,7 +32,12 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::followers::load_options;
-use self::{followers::Followers, renewer::Renewer, sweeper::Sweeper};
+use self::{
+    followers::Followers,
+    name_server::{NameServer, NameSockets},
+    renewer::Renewer,
+    sweeper::Sweeper,
+};
 use crate::{
     admin::{AdminListener, AdminState, Phase, Readiness},
     blob_cache::BlobCache,
@@ -68,6 +75,7 @@ pub struct Gateway {
     followers: Followers,
     sweeper: Sweeper,
     renewer: Renewer,
+    name_server: Option<NameServer>,
     reporter: Arc<dyn Reporter>,
     urls: Arc<Urls>,
     reload: (mpsc::Sender<NodeConfig>, mpsc::Receiver<NodeConfig>),
@@ -78,6 +86,8 @@ pub struct Gateway {
 struct Bound {
     http: Vec<SocketAddr>,
     https: Vec<SocketAddr>,
+    dns: Vec<SocketAddr>,
+    dns_taken: Vec<SocketAddr>,
 }
 
 /// Hands a running gateway its configuration anew: which projects to follow. The rest needs a restart.
@@ -114,7 +124,10 @@ impl Gateway {
         }
 
         // Addresses first: a port in use is the most common mistake and the cheapest to find.
-        let (listeners, bound) = bind(&config)?;
+        let (listeners, mut bound) = bind(&config)?;
+        let name_sockets = NameSockets::bind(&config)?;
+        bound.dns = name_sockets.addresses();
+        bound.dns_taken.clone_from(&name_sockets.taken);
 
         make_state_folder(&config.state)?;
         let admin = AdminListener::bind(&config.admin).context("opening the admin socket")?;
@@ -144,7 +157,7 @@ impl Gateway {
         let certificates = Certificates::open(&config.tls, clock.clone())?;
         let tls = certificates.pick_config()?;
 
-        let aliases = if config.aids.localhost_hosts { Aliases::Localhost } else { Aliases::None };
+        let aliases = aliases(&config);
         let publisher = Arc::new(Publisher::new(Parts {
             store: store.clone(),
             records: records.clone(),
@@ -152,12 +165,26 @@ impl Gateway {
             certificates,
             clock: clock.clone(),
             metrics: metrics.clone(),
-            options: serve_options(&config, aliases),
+            options: serve_options(&config, aliases.clone()),
             followed: followers::followed(&config.projects),
         }));
         publisher.reconcile(None).context("serving what was accepted before")?;
 
-        let urls = Arc::new(Urls::new(&bound.http, &bound.https, aliases));
+        // Values of orders under way; whoever orders certificates publishes them here.
+        let challenges = Challenges::default();
+        let name_server = NameServer::open(
+            &config,
+            name_sockets,
+            name_server::Parts {
+                aliases: aliases.clone(),
+                publisher: publisher.clone(),
+                challenges,
+                metrics: headgate_dns::Metrics::register(&mut registry),
+                clock: clock.clone(),
+            },
+        )?;
+
+        let urls = Arc::new(Urls::new(&bound.http, &bound.https, aliases.clone()));
         let board = Arc::new(StatusBoard::default());
         let under_way = UnderWay::default();
         let deployer = Deployer {
@@ -181,7 +208,7 @@ impl Gateway {
         let revisions = Revisions::new(shared.clone());
         let domains = match aliases {
             Aliases::Localhost => Domains::trusting(publisher.clone()),
-            Aliases::None => Domains::asking(&config.state, publisher.clone())?,
+            Aliases::None | Aliases::Zone(_) => Domains::asking(&config.state, publisher.clone())?,
         };
         let followers = Followers::new(shared, config.state.join("repositories"));
         let sweeper = Sweeper { store: store.clone(), records, executor, clock, under_way };
@@ -208,6 +235,7 @@ impl Gateway {
             readiness: Arc::new(Readiness::default()),
             domains: Arc::new(domains),
             functions: Arc::new(functions),
+            names: name_server.as_ref().map(|server| server.nameplate() as _),
             operations: Arc::new(revisions),
         };
         Ok(Self {
@@ -226,6 +254,7 @@ impl Gateway {
             followers,
             sweeper,
             renewer,
+            name_server,
             reporter,
             urls,
             reload: mpsc::channel(1),
@@ -244,7 +273,7 @@ impl Gateway {
     /// If a listener stops for another reason.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { config, listeners, bound, edge, proxy, admin, admin_state, .. } = self;
-        let Self { mut followers, sweeper, renewer, reporter, urls, .. } = self;
+        let Self { mut followers, sweeper, renewer, name_server, reporter, urls, .. } = self;
         let (_keep, mut reload) = self.reload;
         let (stop_edge, edge_stops) = watch::channel(false);
         let stop = CancellationToken::new();
@@ -258,11 +287,21 @@ impl Gateway {
         let admin = tokio::spawn(admin.serve(admin_state, stop.child_token()));
         let sweeping = tokio::spawn(sweeper.run(stop.child_token()));
         let renewing = tokio::spawn(renewer.run(stop.child_token()));
+        let keeper = name_server.as_ref().map(|server| server.keeper.clone());
+        let naming_stop = stop.child_token();
+        let mut naming = tokio::spawn(async move {
+            match name_server {
+                Some(name_server) => name_server.run(naming_stop).await,
+                None => Ok(naming_stop.cancelled().await),
+            }
+        });
         followers.follow(&config.projects);
 
         let ready = Event::Ready(Ready {
             http: bound.http,
             https: bound.https,
+            dns: bound.dns,
+            dns_taken: bound.dns_taken,
             admin_socket: config.admin.socket.clone(),
             admin_listen,
             projects: config.projects.len(),
@@ -270,6 +309,9 @@ impl Gateway {
         });
         let announce = async {
             board.settled().await;
+            if let Some(keeper) = keeper {
+                keeper.settled().await;
+            }
             readiness.set(Phase::Ready);
             reporter.report(ready);
             std::future::pending::<()>().await
@@ -290,6 +332,10 @@ impl Gateway {
                 ended.context("the listeners' task ended")?.context("listening")?;
                 anyhow::bail!("the listeners ended by themselves");
             }
+            ended = &mut naming => {
+                ended.context("the name server's task ended")??;
+                anyhow::bail!("the name server ended by itself");
+            }
         }
 
         readiness.set(Phase::Draining);
@@ -299,7 +345,7 @@ impl Gateway {
         let drained = serving.await.context("the listeners' task ended")?.context("draining")?;
         stop.cancel();
         followers.stop().await;
-        let _ = tokio::join!(admin, sweeping, renewing);
+        let _ = tokio::join!(admin, sweeping, renewing, naming);
         reporter.report(Event::Stopped { cut: drained.cut as u64 });
         Ok(())
     }
@@ -352,6 +398,15 @@ fn bind(config: &NodeConfig) -> anyhow::Result<(Vec<(TcpListener, bool)>, Bound)
 /// A machine without IPv6 does without our own default for it, but not without what was asked for.
 fn may_be_missing(listen: &Listen, address: SocketAddr) -> bool {
     !listen.required && address.is_ipv6() && std::fs::metadata("/proc/net/if_inet6").is_err()
+}
+
+/// Further names of projects. On a developer's machine those are below `localhost`, whatever zone there is.
+fn aliases(config: &NodeConfig) -> Aliases {
+    match &config.zone {
+        _ if config.aids.localhost_hosts => Aliases::Localhost,
+        Some(zone) => Aliases::Zone(Arc::new(zone.name.clone())),
+        None => Aliases::None,
+    }
 }
 
 fn serve_options(config: &NodeConfig, aliases: Aliases) -> ServeOptions {

@@ -6,6 +6,7 @@
 
 mod ask;
 mod check;
+mod dns;
 mod domains;
 mod explain;
 mod failure;
@@ -148,6 +149,9 @@ enum Command {
     /// List the hosts of a running node, whose they are, and what their owners enter in DNS
     #[command(after_help = domains::HELP)]
     Domains(NodeArguments),
+    /// List the zones a running node answers for, and what it was asked
+    #[command(after_help = dns::HELP)]
+    Dns(dns::Arguments),
     /// Show what functions printed and what became of deploys
     #[command(after_help = LOGS_HELP)]
     Logs(LogsArguments),
@@ -239,9 +243,9 @@ const DEV_HELP: &str = "\
 Serves http://localhost:8080 and https://localhost:8443, the hosts of the project as
 <name>.localhost, and any `Host:` it names. A saved change is live at the next request; a broken
 one is shown here while the last good state goes on being served, and on an error page where there
-is none. Certificates come from an authority made once for this user, in
-$XDG_DATA_HOME/headgate/ca (else ~/.local/share); state is kept in $XDG_STATE_HOME/headgate/dev
-(else ~/.local/state).
+is none. DNS for these names is answered at 127.0.0.1:5353, if nobody else listens there.
+Certificates come from an authority made once for this user, in $XDG_DATA_HOME/headgate/ca (else
+~/.local/share); state is kept in $XDG_STATE_HOME/headgate/dev (else ~/.local/state).
 
 Examples:
   headgate dev                            the project in this folder
@@ -269,6 +273,10 @@ A whole node.yaml; its first line names what `headgate schema node` prints, for 
   state: /var/lib/headgate
   http: ['0.0.0.0:80', '[::]:80']
   https: ['0.0.0.0:443', '[::]:443']
+  zone:                               # every project gets <project>.<zone>; see `headgate dns`
+    name: edge.example.org            # delegate it to ns1 and ns2 of it, at these addresses
+    addresses: [192.0.2.1, '2001:db8::1']
+  dns: {listen: ['0.0.0.0:53', '[::]:53'], log: {sample: 100}}
   admin: {listen: '127.0.0.1:9901'}   # /livez /readyz /metrics /snapshot, beside the socket
   projects:
     - name: shop
@@ -354,6 +362,7 @@ impl Command {
             Self::Routes(arguments) => ask::routes(arguments, output),
             Self::Functions(arguments) => functions::run(arguments, output),
             Self::Domains(arguments) => domains::run(arguments, output),
+            Self::Dns(arguments) => dns::run(arguments, output),
             Self::Logs(arguments) => ask::logs(arguments, output),
             Self::Revisions(arguments) => revisions::run(arguments, output),
             Self::Rollback(arguments) => rollback::rollback(arguments, output),

@@ -49,6 +49,9 @@ pub enum Event {
 pub struct Ready {
     pub http: Vec<SocketAddr>,
     pub https: Vec<SocketAddr>,
+    pub dns: Vec<SocketAddr>,
+    /// Where DNS would have been answered, had nobody else listened there.
+    pub dns_taken: Vec<SocketAddr>,
     pub admin_socket: PathBuf,
     pub admin_listen: Option<SocketAddr>,
     /// How many projects are followed.

@@ -86,6 +86,10 @@ impl Reporter for Events {
 impl Lab {
     /// A node that follows the branch `main` of these.
     pub(crate) fn following(projects: &[&str]) -> Self {
+        Self::with_aliases(projects, Aliases::None)
+    }
+
+    pub(crate) fn with_aliases(projects: &[&str], aliases: Aliases) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Arc::new(BlobStore::open(&folder.path().join("blobs")).unwrap());
         let records = Arc::new(Records::open(folder.path()).unwrap());
@@ -105,7 +109,7 @@ impl Lab {
             clock: clock.clone(),
             metrics: Metrics::register(&mut Registry::default()),
             options: ServeOptions {
-                aliases: Aliases::None,
+                aliases,
                 limits: FunctionLimits::default(),
                 project_instances: 2,
                 max_body: ByteSize::from_mib(1),

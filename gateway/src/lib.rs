@@ -38,3 +38,4 @@ pub mod snapshot;
 pub mod status;
 pub mod template;
 pub mod urls;
+pub mod zones;

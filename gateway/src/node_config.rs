@@ -7,6 +7,7 @@
 mod defaults;
 mod dev;
 mod file;
+mod names;
 mod problem;
 
 use std::{
@@ -24,6 +25,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::{defaults::MOST_REPOSITORIES, dev::name_of_folder};
 pub use self::{
     dev::{DevOptions, Homes},
+    names::{DnsConfig, Mailbox, NotAMailbox, ZoneConfig},
     problem::ConfigError,
 };
 
@@ -45,6 +47,10 @@ pub struct NodeConfig {
     pub state: PathBuf,
     pub http: Listen,
     pub https: Listen,
+    /// The zone in which every project has a host; with none, projects have their own domains alone.
+    pub zone: Option<ZoneConfig>,
+    /// `None` if this node answers no DNS.
+    pub dns: Option<DnsConfig>,
     pub admin: AdminConfig,
     /// Threads that answer requests.
     pub workers: NonZeroUsize,
@@ -97,6 +103,13 @@ impl NodeConfig {
         if let Some(addresses) = &overrides.https {
             self.https = Listen::exactly(addresses.clone());
         }
+        if let Some(addresses) = &overrides.dns {
+            self.dns = Some(DnsConfig {
+                listen: Listen::exactly(addresses.clone()),
+                if_free: false,
+                query_log: self.dns.as_ref().and_then(|dns| dns.query_log),
+            });
+        }
         if let Some(socket) = &overrides.admin_socket {
             self.admin.socket = absolute(socket);
         }
@@ -118,6 +131,8 @@ pub struct Overrides {
     pub state: Option<PathBuf>,
     pub http: Option<Vec<SocketAddr>>,
     pub https: Option<Vec<SocketAddr>>,
+    /// Also turns DNS on.
+    pub dns: Option<Vec<SocketAddr>>,
     pub admin_socket: Option<PathBuf>,
     pub workers: Option<NonZeroUsize>,
     pub log_level: Option<LogLevel>,

@@ -42,6 +42,8 @@ pub struct Publisher {
     cell: Arc<SnapshotCell>,
     /// What the snapshot was built from, for those who must not wait for the lock.
     published: ArcSwap<Vec<Current>>,
+    /// The generation that is published.
+    generations: watch::Sender<Generation>,
     /// The domains of all that is served.
     hosts: watch::Sender<HashSet<HostPattern>>,
     /// The branches that are held at what is served of them.
@@ -136,12 +138,17 @@ impl Publisher {
         };
         let cell = Arc::new(SnapshotCell::new(Snapshot::empty()));
         let (published, hosts) = (ArcSwap::default(), watch::Sender::default());
-        let pins = watch::Sender::default();
-        Self { parts, cell, published, hosts, pins, state: Mutex::new(state) }
+        let (generations, pins) = (watch::Sender::default(), watch::Sender::default());
+        Self { parts, cell, published, generations, hosts, pins, state: Mutex::new(state) }
     }
 
     pub fn cell(&self) -> &Arc<SnapshotCell> {
         &self.cell
+    }
+
+    /// The generation that is published, for whoever keeps something else in step with it.
+    pub fn generations(&self) -> watch::Receiver<Generation> {
+        self.generations.subscribe()
     }
 
     /// The domains of all that is served, for whoever waits for one to become free.
@@ -188,7 +195,9 @@ impl Publisher {
             return Err(PublishError::NotFollowed);
         }
         let others = state.current.iter().map(|current| &*current.served.manifest);
-        let owners = HostOwners::other_than(&manifest.revision.project, others);
+        let reserved = self.reserved_hosts(&state);
+        let mut owners = HostOwners::other_than(&manifest.revision.project, others);
+        owners.reserve(&manifest.revision.project, &reserved);
         let domains = project.domains.iter().map(|domain| (&domain.host, Some(&domain.place)));
         let conflicts = owners.conflicts(domains);
         if !conflicts.is_empty() {
@@ -344,7 +353,8 @@ impl Publisher {
         let started = Instant::now();
         let served: Vec<_> = state.current.iter().map(|current| current.served.clone()).collect();
         let generation = state.generation.next();
-        let snapshot = Arc::new(Snapshot::build(generation, &served));
+        let aliases = &self.parts.options.aliases;
+        let snapshot = Arc::new(Snapshot::build(generation, &served, aliases));
         // Certificates first: a host that is routed must not be refused at the handshake.
         self.parts.certificates.cover(snapshot.hosts())?;
         self.cell.publish(snapshot);
@@ -354,12 +364,26 @@ impl Publisher {
         info!(%generation, projects = served.len(), "snapshot published");
         let domains = served.iter().flat_map(|served| &served.manifest.domains);
         let hosts: HashSet<_> = domains.map(|domain| domain.host.clone()).collect();
+        self.generations.send_replace(generation);
         self.hosts.send_if_modified(|before| {
             let changed = *before != hosts;
             *before = hosts;
             changed
         });
         Ok(())
+    }
+
+    /// The hosts that followed projects have in the node's zone, served or not.
+    fn reserved_hosts(&self, state: &State) -> Vec<(HostPattern, ProjectName)> {
+        let aliases = &self.parts.options.aliases;
+        let projects = state.followed.iter().map(|(project, _)| project);
+        let hosts = projects.filter_map(|project| Some((project, aliases.host_of(project)?)));
+        hosts
+            .flat_map(|(project, host)| {
+                [HostPattern::Exact(host.clone()), HostPattern::Wildcard(host)]
+                    .map(|host| (host, project.clone()))
+            })
+            .collect()
     }
 
     /// A failure costs disk space until the next time, and is no reason not to serve.

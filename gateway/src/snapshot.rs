@@ -3,7 +3,13 @@
 //! It is built whole from manifests and published by one swap; a reader holds either the old one or
 //! the new one, never half. Nothing in it is computed per request.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+mod aliases;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 use headgate_executor::{
@@ -16,6 +22,7 @@ use headgate_routing::{
 use headgate_types::{ByteSize, Generation, HostPattern, MethodSet, Revision, Scope};
 use headgate_website::Site;
 
+pub use self::aliases::{Aliases, host_label};
 use crate::{
     admin::{self, RouteRow, SnapshotView},
     manifest::{EntryPoint, FunctionEntry, Manifest, WebsiteEntry},
@@ -45,15 +52,6 @@ pub struct Route {
 pub enum Target {
     Function(Function),
     Website(Arc<Site>),
-}
-
-/// Further names a node answers to, beside those that the projects claim.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Aliases {
-    None,
-    /// `localhost`, and `<domain>.localhost` for each domain resource.
-    /// RFC 6761 §6.3 keeps `localhost.` and what is below it on this machine.
-    Localhost,
 }
 
 /// The current snapshot. Reading is wait-free; only the publisher writes.
@@ -108,12 +106,23 @@ impl Snapshot {
         }
     }
 
-    /// The next generation: the claims of everything that is served, in order of acceptance.
-    pub fn build(generation: Generation, served: &[Arc<Served>]) -> Self {
+    /// The next generation: the claims of everything that is served, in order of acceptance, and the
+    /// aliases that no other project claimed before they came to be.
+    pub fn build(generation: Generation, served: &[Arc<Served>], aliases: &Aliases) -> Self {
         let mut routes = RouteTableBuilder::new();
-        let mut hosts = BTreeSet::new();
+        let mut hosts: BTreeSet<_> = aliases.always_certified().into_iter().collect();
+        let mut claimed = HashMap::new();
         for (claim, route) in served.iter().flat_map(|served| &served.claims) {
+            claimed.entry(claim.host.clone()).or_insert(&route.revision.project);
             hosts.insert(claim.host.clone());
+            routes.add(claim.clone(), route.clone());
+        }
+        for (claim, route) in served.iter().flat_map(|served| &served.aliases) {
+            match claimed.get(&claim.host) {
+                Some(owner) if **owner != route.revision.project => continue,
+                Some(_) => {}
+                None => drop(hosts.insert(aliases.certified(&claim.host))),
+            }
             routes.add(claim.clone(), route.clone());
         }
         Self {
@@ -137,7 +146,7 @@ impl Snapshot {
         &self.routes
     }
 
-    /// Every host name that is answered, which is also every name that wants a certificate.
+    /// Every name that wants a certificate. Together they cover every host that is answered.
     pub fn hosts(&self) -> &[HostPattern] {
         &self.hosts
     }
@@ -148,7 +157,10 @@ impl Snapshot {
 #[derive(Debug)]
 pub struct Served {
     pub manifest: Arc<Manifest>,
-    claims: Vec<(Claim, Arc<Route>)>,
+    /// Under the hosts that the project names.
+    claims: Claims,
+    /// The same under the names the node adds.
+    aliases: Claims,
 }
 
 /// What a node adds to every revision it serves.
@@ -170,17 +182,19 @@ impl Served {
         gate: &ProjectGate,
         options: &ServeOptions,
     ) -> Self {
-        let mut claims = Vec::new();
+        let (mut claims, mut aliases) = (Vec::new(), Vec::new());
         let claimant = Claimant { manifest: &manifest, executor, gate, options };
         for entry in &manifest.functions {
-            claimant.function(entry, &mut claims);
+            claimant.function(entry, &mut claims, &mut aliases);
         }
         for entry in &manifest.websites {
-            claimant.website(entry, &mut claims);
+            claimant.website(entry, &mut claims, &mut aliases);
         }
-        Self { manifest, claims }
+        Self { manifest, claims, aliases }
     }
 }
+
+type Claims = Vec<(Claim, Arc<Route>)>;
 
 struct Claimant<'a> {
     manifest: &'a Manifest,
@@ -190,44 +204,55 @@ struct Claimant<'a> {
 }
 
 impl Claimant<'_> {
-    fn function(&self, entry: &FunctionEntry, claims: &mut Vec<(Claim, Arc<Route>)>) {
+    fn function(&self, entry: &FunctionEntry, claims: &mut Claims, aliases: &mut Claims) {
         let spec = function_spec(self.manifest, entry, &self.options.limits);
         let function = self.executor.function_of(spec, self.gate);
-        let hosts = self.hosts(&entry.hosts, &entry.domains);
         for pattern in &entry.paths {
             let target = Target::Function(function.clone());
             let route = self.route(&entry.application, &entry.name, pattern.as_str(), target);
-            claims.extend(hosts.iter().map(|host| {
-                let claim = Claim {
-                    host: host.clone(),
-                    kind: RouteKind::Function,
-                    path: RoutePath::Pattern(pattern.clone()),
-                    methods: entry.methods,
-                    name: entry.name.as_str().into(),
-                };
-                (claim, route.clone())
-            }));
+            let claim = |host| Claim {
+                host,
+                kind: RouteKind::Function,
+                path: RoutePath::Pattern(pattern.clone()),
+                methods: entry.methods,
+                name: entry.name.as_str().into(),
+            };
+            self.claim(&entry.hosts, &entry.domains, &route, claim, claims, aliases);
         }
     }
 
-    fn website(&self, entry: &WebsiteEntry, claims: &mut Vec<(Claim, Arc<Route>)>) {
+    fn website(&self, entry: &WebsiteEntry, claims: &mut Claims, aliases: &mut Claims) {
         let site = Arc::new(Site::new(&entry.files));
-        let hosts = self.hosts(&entry.hosts, &entry.domains);
         for prefix in &entry.prefixes {
             let Ok(path) = prefix.parse::<PathPrefix>() else { continue }; // checked when it was accepted
             let target = Target::Website(site.clone());
             let route = self.route(&entry.application, &entry.name, prefix, target);
-            claims.extend(hosts.iter().map(|host| {
-                let claim = Claim {
-                    host: host.clone(),
-                    kind: RouteKind::Website,
-                    path: RoutePath::Prefix(path.clone()),
-                    methods: MethodSet::GET_HEAD,
-                    name: entry.name.as_str().into(),
-                };
-                (claim, route.clone())
-            }));
+            let claim = |host| Claim {
+                host,
+                kind: RouteKind::Website,
+                path: RoutePath::Prefix(path.clone()),
+                methods: MethodSet::GET_HEAD,
+                name: entry.name.as_str().into(),
+            };
+            self.claim(&entry.hosts, &entry.domains, &route, claim, claims, aliases);
         }
+    }
+
+    /// Claims a route under the hosts of its resource, and under its aliases where they are others. Each once.
+    fn claim(
+        &self,
+        hosts: &[HostPattern],
+        domains: &[String],
+        route: &Arc<Route>,
+        claim: impl Fn(HostPattern) -> Claim,
+        claims: &mut Claims,
+        aliases: &mut Claims,
+    ) {
+        let hosts: BTreeSet<_> = hosts.iter().cloned().collect();
+        let also = self.options.aliases.hosts(self.manifest, domains);
+        let also = also.difference(&hosts);
+        aliases.extend(also.map(|host| (claim(host.clone()), route.clone())));
+        claims.extend(hosts.into_iter().map(|host| (claim(host), route.clone())));
     }
 
     fn route(
@@ -245,17 +270,6 @@ impl Claimant<'_> {
             policy: Policy::new(self.options.max_body),
             target,
         })
-    }
-
-    /// The hosts a resource is routed under, its aliases included, each once.
-    fn hosts(&self, hosts: &[HostPattern], domains: &[String]) -> BTreeSet<HostPattern> {
-        let mut claimed: BTreeSet<HostPattern> = hosts.iter().cloned().collect();
-        if self.options.aliases == Aliases::Localhost {
-            let named = domains.iter().map(|name| format!("{name}.localhost"));
-            let aliases = named.chain(["localhost".to_owned()]);
-            claimed.extend(aliases.filter_map(|name| name.parse().ok()));
-        }
-        claimed
     }
 }
 

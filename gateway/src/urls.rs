@@ -24,23 +24,25 @@ impl Urls {
     pub fn bases(&self) -> Vec<String> {
         match self.aliases {
             Aliases::Localhost => self.of_host("localhost"),
-            Aliases::None => Vec::new(),
+            Aliases::None | Aliases::Zone(_) => Vec::new(),
         }
     }
 
-    /// Where to look at a revision: under each of its hosts, or under `localhost` and the names below it.
+    /// Where to look at a revision: under each of its hosts and the one in the node's zone, or under
+    /// `localhost` and the names below it.
     pub fn of(&self, manifest: &Manifest) -> Vec<String> {
         let mut urls = self.bases();
         for domain in &manifest.domains {
-            match (self.aliases, &domain.host) {
+            match (&self.aliases, &domain.host) {
                 (Aliases::Localhost, _) => {
                     urls.extend(self.of_host(&format!("{}.localhost", domain.name)));
                 }
-                (Aliases::None, HostPattern::Exact(name)) => {
-                    urls.extend(self.of_host(name.as_str()))
-                }
-                (Aliases::None, HostPattern::Wildcard(_)) => {}
+                (_, HostPattern::Exact(name)) => urls.extend(self.of_host(name.as_str())),
+                (_, HostPattern::Wildcard(_)) => {}
             }
+        }
+        if let Some(host) = self.aliases.host_of(&manifest.revision.project) {
+            urls.extend(self.of_host(host.as_str()));
         }
         urls
     }

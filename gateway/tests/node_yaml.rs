@@ -119,6 +119,11 @@ fn schema_and_reader_agree_on_files_that_are_wrong_in_one_place() {
 fn whole() -> Value {
     json!({
         "version": 1, "state": "state", "http": ["127.0.0.1:0"], "https": [], "workers": 3,
+        "zone": {
+            "name": "edge.example.org", "addresses": ["192.0.2.1", "2001:db8::1"],
+            "nameservers": ["ns1.edge.example.org"], "contact": "ada@example.org",
+        },
+        "dns": {"listen": ["127.0.0.1:0"], "log": {"sample": 100}},
         "admin": {"socket": "admin.sock", "listen": "[::1]:9901"}, "tls": {"authority": "local"},
         "projects": [{
             "name": "shop", "config": "https://git.example.com/shop.git", "branch": "live",
@@ -208,7 +213,7 @@ fn refused_for_its_shape(problems: &Diagnostics) -> bool {
 }
 
 /// What takes a parser, another value or the disk to see.
-const BY_READER_ALONE: [&str; 17] = [
+const BY_READER_ALONE: [&str; 24] = [
     "is not an address",
     "is not a loopback address",
     "is not known to this headgate",
@@ -226,6 +231,13 @@ const BY_READER_ALONE: [&str; 17] = [
     "stands beside a `config`",
     "is for ssh",
     "is for https",
+    "is not an IP address",
+    "nobody is reached at",
+    "is not a domain name",
+    "is not a mail address",
+    "leaves no room",
+    "come to the same host",
+    "has no address to answer with",
 ];
 
 fn load(file: &Path) -> Result<NodeConfig, Diagnostics> {

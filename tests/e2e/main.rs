@@ -14,6 +14,7 @@ mod going_back;
 mod hostile_guests_hurt_only_themselves;
 mod libraries_are_linked;
 mod limits_hold;
+mod names_are_answered;
 mod new_makes_projects;
 mod run_follows_a_branch;
 mod seeing_inside;

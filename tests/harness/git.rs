@@ -98,7 +98,7 @@ impl GitRepo {
         self.folder.path().join("work")
     }
 
-    fn git(&self, arguments: &[&str]) -> String {
+    pub fn git(&self, arguments: &[&str]) -> String {
         let date = FIRST_DATE + self.commits.fetch_add(1, Ordering::Relaxed);
         run(&self.work(), arguments, &format!("{date} +0000"))
     }

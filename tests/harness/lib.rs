@@ -15,6 +15,7 @@ mod events;
 mod eventually;
 mod git;
 mod home;
+mod kdig;
 mod log;
 mod metrics;
 mod name_server;
@@ -32,6 +33,7 @@ pub use self::{
     command::headgate,
     eventually::eventually,
     git::GitRepo,
+    kdig::{Dug, kdig},
     metrics::Metrics,
     name_server::NameServer,
     node::TestNode,

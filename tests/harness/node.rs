@@ -113,6 +113,11 @@ impl TestNode {
         self.process.https
     }
 
+    /// Where it answers DNS.
+    pub fn dns(&self) -> SocketAddr {
+        self.process.dns.expect("a node that answers DNS")
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.home.state().join("admin.sock")
     }

@@ -34,6 +34,8 @@ pub(crate) struct Process {
     pub(crate) log: Log,
     pub(crate) http: SocketAddr,
     pub(crate) https: SocketAddr,
+    /// If it answers DNS.
+    pub(crate) dns: Option<SocketAddr>,
 }
 
 impl Process {
@@ -44,7 +46,8 @@ impl Process {
         match start {
             Start::Dev { folder, arguments } => {
                 let state = home.state();
-                command.args(["dev", "--http", "127.0.0.1:0", "--https", "127.0.0.1:0", "--state"]);
+                let any = "127.0.0.1:0";
+                command.args(["dev", "--http", any, "--https", any, "--dns", any, "--state"]);
                 command.arg(state).args(arguments).arg(folder);
             }
             Start::Run => {
@@ -70,7 +73,8 @@ impl Process {
             text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
         };
         let (http, https) = (address("http"), address("https"));
-        Self { child, events, log, http, https }
+        let dns = ready["dns"].get(0).map(|_| address("dns"));
+        Self { child, events, log, http, https, dns }
     }
 
     pub(crate) async fn ready(&self) -> Value {

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     AdminState, Phase, orders,
     server::{Shared, Via},
-    wire::{Detail, NodeStatus, ProjectState},
+    wire::{Detail, NamesStatus, NodeStatus, ProjectState},
 };
 use crate::log_hub::{Followed, Follower, LogFilter, LogLine};
 
@@ -69,11 +69,13 @@ where
         ("/logs", Via::Unix) => logs(request.uri().query().unwrap_or_default(), shared),
         ("/domains", Via::Unix) => json(&state.domains.domains()).into(),
         ("/functions", Via::Unix) => json(&state.functions.functions().await).into(),
+        ("/dns", Via::Unix) => json(&names(state)).into(),
+        ("/dns/zone", Via::Unix) => records(request.uri().query().unwrap_or_default(), state).into(),
         ("/revisions", Via::Unix) => {
             orders::list(request.uri().query().unwrap_or_default(), shared).await.into()
         }
         (
-            "/status" | "/routes" | "/logs" | "/revisions" | "/domains" | "/functions",
+            "/status" | "/routes" | "/logs" | "/revisions" | "/domains" | "/functions" | "/dns" | "/dns/zone",
             Via::Tcp,
         ) => {
             text(StatusCode::FORBIDDEN, "only on the admin socket").into()
@@ -84,7 +86,7 @@ where
         _ => text(
             StatusCode::NOT_FOUND,
             "try /livez /readyz /metrics /snapshot, and on the socket /status /routes /logs /revisions \
-             /domains /functions",
+             /domains /functions /dns /dns/zone",
         )
         .into(),
     }
@@ -127,6 +129,20 @@ fn metrics(state: &AdminState) -> Response<Body> {
     match prometheus_client::encoding::text::encode(&mut body, &state.registry) {
         Ok(()) => response(StatusCode::OK, OPEN_METRICS, body),
         Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written"),
+    }
+}
+
+fn names(state: &AdminState) -> NamesStatus {
+    state.names.as_ref().map(|names| names.names()).unwrap_or_default()
+}
+
+fn records(query: &str, state: &AdminState) -> Response<Body> {
+    let Some(zone) = query.split('&').find_map(|pair| pair.strip_prefix("name=")) else {
+        return text(StatusCode::BAD_REQUEST, "which zone? /dns/zone?name=ZONE");
+    };
+    match state.names.as_ref().and_then(|names| names.records(zone)) {
+        Some(records) => json(&records),
+        None => text(StatusCode::NOT_FOUND, "this node has no zone of this name"),
     }
 }
 

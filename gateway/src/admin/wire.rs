@@ -3,6 +3,7 @@
 //! Fields are added, never renamed: scripts read them.
 
 mod functions;
+mod names;
 mod revisions;
 
 use headgate_project::Diagnostics;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     functions::{FunctionKind, FunctionRow, LimitsRow, NowRow, StartUpKind, StartUpRow},
+    names::{NamesStatus, RecordRow, UnansweredRow, ZoneProblemRow, ZoneRow},
     revisions::{BranchRow, Candidate, DoneRow, NewestRow, Order, Refusal, RevisionRow},
 };
 use super::{AdminState, Phase};

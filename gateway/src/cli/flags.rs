@@ -16,6 +16,10 @@ pub(super) struct NodeFlags {
     #[arg(long, value_name = "ADDR:PORT", env = "HEADGATE_HTTPS", hide_env_values = true, value_delimiter = ',', value_parser = address)]
     https: Option<Vec<SocketAddr>>,
 
+    /// Answer DNS here, over UDP and TCP
+    #[arg(long, value_name = "ADDR:PORT", env = "HEADGATE_DNS", hide_env_values = true, value_delimiter = ',', value_parser = address)]
+    dns: Option<Vec<SocketAddr>>,
+
     /// Keep state (blobs, records, clones, native code) in this folder
     #[arg(long, value_name = "DIR", env = "HEADGATE_STATE", hide_env_values = true)]
     state: Option<PathBuf>,
@@ -55,6 +59,7 @@ impl From<NodeFlags> for Overrides {
             state: flags.state,
             http: flags.http,
             https: flags.https,
+            dns: flags.dns,
             admin_socket: flags.socket,
             workers: flags.workers,
             log_level: flags.log_level,

@@ -4,7 +4,7 @@
 //!
 //! | `event` | further fields |
 //! |---|---|
-//! | `ready` | `version`, `http`, `https` (bound addresses), `admin_socket`, `admin_listen` (or null), `urls` |
+//! | `ready` | `version`, `http`, `https`, `dns` (bound addresses), `admin_socket`, `admin_listen` (or null), `urls` |
 //! | `deploying` | `project`, `branch`, `commit` |
 //! | `progress` | `project`, `stage` (`fetching`, `storing`, `compiling`), `done`, `total` |
 //! | `deployed` | `project`, `branch`, `commit`, `generation`, `elapsed_ms`, `functions`, `websites`, `changed` (or null), `urls`, `diagnostics` (warnings) |
@@ -62,6 +62,7 @@ enum Line<'a> {
         version: &'a str,
         http: &'a [SocketAddr],
         https: &'a [SocketAddr],
+        dns: &'a [SocketAddr],
         admin_socket: &'a Path,
         admin_listen: Option<SocketAddr>,
         projects: usize,
@@ -151,6 +152,7 @@ impl<'a> Line<'a> {
                 version: env!("CARGO_PKG_VERSION"),
                 http: &ready.http,
                 https: &ready.https,
+                dns: &ready.dns,
                 admin_socket: &ready.admin_socket,
                 admin_listen: ready.admin_listen,
                 projects: ready.projects,
@@ -253,6 +255,8 @@ mod tests {
         let value = written(&Event::Ready(Ready {
             http: vec!["127.0.0.1:8080".parse().unwrap(), "[::1]:8080".parse().unwrap()],
             https: vec!["127.0.0.1:8443".parse().unwrap()],
+            dns: Vec::new(),
+            dns_taken: Vec::new(),
             admin_socket: "/s/admin.sock".into(),
             admin_listen: None,
             projects: 1,

@@ -149,6 +149,10 @@ impl Terminal {
                     text.push_str(&format!("  {}\n", self.paint(Paint::Strong, url)));
                 }
                 text.push_str(&format!("\n{changes} Ctrl-C stops.\n"));
+                if let Some(names) = names_advice(ready) {
+                    text.push_str(&self.paint(Paint::Faint, &names));
+                    text.push('\n');
+                }
                 if !ready.https.is_empty() {
                     text.push_str(&self.paint(Paint::Faint, &trust_advice(authority)));
                     text.push('\n');
@@ -157,7 +161,9 @@ impl Terminal {
             }
             Greeting::Run => {
                 let mut text = format!("Headgate {VERSION} is ready\n");
-                for (name, addresses) in [("http", &ready.http), ("https", &ready.https)] {
+                for (name, addresses) in
+                    [("http", &ready.http), ("https", &ready.https), ("dns", &ready.dns)]
+                {
                     for address in addresses {
                         text.push_str(&format!("  {name:5} {address}\n"));
                     }
@@ -244,6 +250,18 @@ fn changed(changes: &Changes) -> String {
     text
 }
 
+/// How the hosts of the project are looked up, or why they are not.
+fn names_advice(ready: &Ready) -> Option<String> {
+    if let Some(address) = ready.dns.first() {
+        let (ip, port) = (address.ip(), address.port());
+        return Some(format!("Its hosts resolve at {address}: `dig @{ip} -p {port} HOST`."));
+    }
+    let taken = ready.dns_taken.first()?;
+    Some(format!(
+        "{taken} is taken, so its hosts are not resolved; --dns 127.0.0.1:0 picks a free port."
+    ))
+}
+
 fn trust_advice(authority: &Path) -> String {
     format!(
         "HTTPS uses this user's own authority, kept in {}.\n\
@@ -328,6 +346,8 @@ mod tests {
             terminal.ready(&Ready {
                 http: Vec::new(),
                 https: Vec::new(),
+                dns: Vec::new(),
+                dns_taken: Vec::new(),
                 admin_socket: "/s/admin.sock".into(),
                 admin_listen: None,
                 projects,

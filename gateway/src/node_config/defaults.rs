@@ -18,12 +18,22 @@ pub(super) const STATE: &str = "/var/lib/headgate";
 pub(super) const HTTP_PORT: u16 = 80;
 pub(super) const HTTPS_PORT: u16 = 443;
 
+/// Where resolvers ask.
+pub(super) const DNS_PORT: u16 = 53;
+
 /// What the help shows, for hints.
 pub(super) const ADMIN_PORT: u16 = 9901;
 
 /// The ports developers expect, open to users without privileges.
 pub(super) const DEV_HTTP_PORT: u16 = 8080;
 pub(super) const DEV_HTTPS_PORT: u16 = 8443;
+/// What people use for DNS without privileges. Multicast DNS has it, too, and wins.
+pub(super) const DEV_DNS_PORT: u16 = 5353;
+/// RFC 6761 §6.3 keeps it on this machine.
+pub(super) const DEV_ZONE: &str = "localhost";
+
+/// Leaves room for a project and a domain of it below the zone, 63 characters each, in the 253 of a name.
+pub(super) const LONGEST_ZONE: usize = 125;
 
 /// Branches are called so unless somebody says otherwise.
 pub(super) const BRANCH: &str = "main";

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use headgate_types::{Branch, Digest, ProjectName};
 
 use super::{
-    AdminConfig, Authority, ConfigError, DevAids, FollowedProject, GitCredentials, Listen,
-    NodeConfig, OtherRepositories, Overrides, Source, TlsConfig, defaults,
+    AdminConfig, Authority, ConfigError, DevAids, DnsConfig, FollowedProject, GitCredentials,
+    Listen, NodeConfig, OtherRepositories, Overrides, Source, TlsConfig, ZoneConfig, defaults,
 };
 
 /// What a developer may choose.
@@ -80,6 +80,15 @@ pub(super) fn config(options: &DevOptions, homes: &Homes) -> Result<NodeConfig, 
     let mut config = NodeConfig {
         http: Listen::by_default(defaults::loopback(defaults::DEV_HTTP_PORT)),
         https: Listen::by_default(defaults::loopback(defaults::DEV_HTTPS_PORT)),
+        zone: defaults::DEV_ZONE.parse().ok().map(|name| {
+            let loopback = defaults::loopback(defaults::DEV_DNS_PORT);
+            ZoneConfig::with_defaults(name, loopback.map(|address| address.ip()).into())
+        }),
+        dns: Some(DnsConfig {
+            listen: Listen::by_default(defaults::loopback(defaults::DEV_DNS_PORT)),
+            if_free: true,
+            query_log: None,
+        }),
         admin: AdminConfig { socket: state.join(SOCKET), listen: None },
         workers: defaults::workers(),
         tls: TlsConfig { authority: Authority::Local { folder: homes.authority() } },

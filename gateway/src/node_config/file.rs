@@ -23,6 +23,7 @@ use super::{
     NodeConfig, StoreConfig, TlsConfig, defaults, dev::SOCKET,
 };
 
+mod names;
 mod outbound;
 mod project;
 mod repository;
@@ -106,14 +107,22 @@ impl Reader<'_> {
             Some(text) => self.path(&text),
             None => PathBuf::from(defaults::STATE),
         };
+        let projects = self.projects(file);
+        let zone = self.zone(file, &projects);
+        let (http, https) = (
+            self.listen(file, "http", defaults::HTTP_PORT),
+            self.listen(file, "https", defaults::HTTPS_PORT),
+        );
         NodeConfig {
-            http: self.listen(file, "http", defaults::HTTP_PORT),
-            https: self.listen(file, "https", defaults::HTTPS_PORT),
+            dns: self.dns(file, zone.is_some(), [&http, &https]),
+            zone,
+            http,
+            https,
             admin: self.admin(&file.table("admin"), &state),
             workers: nonzero(file, "workers").unwrap_or_else(defaults::workers),
             // The one authority there is; the table lets no other word pass.
             tls: TlsConfig { authority: Authority::Local { folder: state.join("ca") } },
-            projects: self.projects(file),
+            projects,
             executor: self.executor(&file.table("executor")),
             limits: self.limits(&file.table("limits")),
             drain: file.duration("drain").value().map_or(defaults::DRAIN, |drain| drain.value),

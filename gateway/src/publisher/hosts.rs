@@ -43,6 +43,17 @@ impl<'a> HostOwners<'a> {
         owners
     }
 
+    /// Adds hosts that are kept for projects whether or not they claim them.
+    pub(super) fn reserve(
+        &mut self,
+        project: &ProjectName,
+        hosts: &'a [(HostPattern, ProjectName)],
+    ) {
+        for (host, owner) in hosts.iter().filter(|(_, owner)| owner != project) {
+            self.insert(host, owner);
+        }
+    }
+
     fn insert(&mut self, host: &'a HostPattern, owner: &'a ProjectName) {
         match host {
             HostPattern::Exact(name) => {

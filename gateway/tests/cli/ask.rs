@@ -104,6 +104,7 @@ impl Node {
             view: Arc::new(View),
             readiness: Arc::default(),
             domains: Arc::new(NothingKept),
+            names: None,
             functions: Arc::new(View),
             operations: Arc::new(NothingKept),
         };

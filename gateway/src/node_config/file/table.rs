@@ -2,7 +2,7 @@
 
 use headgate_project::{
     Severity,
-    schema::{Document, Field, Shape},
+    schema::{Document, Field, Need, Shape, When},
 };
 
 use crate::node_config::defaults::{
@@ -27,6 +27,12 @@ pub(crate) const NODE: Document = Document {
         ),
         field("http", Shape::Texts, "Addresses for HTTP; port 80 of all if not given."),
         field("https", Shape::Texts, "Addresses for HTTPS; port 443 of all if not given."),
+        field("zone", Shape::Table(ZONE), "The operator's own zone, in which projects have hosts."),
+        field(
+            "dns",
+            Shape::Table(DNS),
+            "How this node answers DNS; not at all without this and `zone`.",
+        ),
         field("admin", Shape::Table(ADMIN), "How the node itself is asked."),
         field("workers", Shape::Number(1, MOST_WORKERS), "Threads; one per core if not given."),
         field("tls", Shape::Table(TLS), "How certificates are come by."),
@@ -42,9 +48,30 @@ pub(crate) const NODE: Document = Document {
         field("outbound", Shape::Table(OUTBOUND), "What functions may call."),
         field("store", Shape::Table(STORE), "What is kept."),
     ],
-    needs: &[],
+    needs: &[
+        Need { when: When::Given("zone"), any: &["zone.name"], at_most_one: false },
+        Need { when: When::Given("zone"), any: &["zone.addresses"], at_most_one: false },
+    ],
     older: &[],
 };
+
+const ZONE: &[Field] = &[
+    field("name", Shape::Text, "What the zone is called: `edge.example.org`."),
+    field("addresses", Shape::Texts, "Public addresses of the gateways, which hosts resolve to."),
+    field(
+        "nameservers",
+        Shape::Texts,
+        "What the parent zone delegates to; `ns1` and `ns2` of the zone if not given.",
+    ),
+    field("contact", Shape::Text, "Who is responsible; `hostmaster` of the zone if not given."),
+];
+
+const DNS: &[Field] = &[
+    field("listen", Shape::Texts, "Addresses for UDP and TCP; port 53 of all if not given."),
+    field("log", Shape::Table(DNS_LOG), "Which queries are logged; none if not given."),
+];
+
+const DNS_LOG: &[Field] = &[field("sample", COUNT, "One in so many queries.")];
 
 const ADMIN: &[Field] = &[
     field("socket", Shape::Text, "The unix socket of `headgate status`; in `state` if not given."),

@@ -1,0 +1,206 @@
+//! `NameServer`: DNS for the names of what is served, and what keeps it in step.
+
+mod listen;
+
+use std::{future, net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use headgate_dns::{
+    Challenges, Cookies, Metrics, QueryLog, RateLimiter, RateLimits, Responder, Secret, Server,
+    Sockets, Zones,
+};
+use headgate_types::{Chain, Clock, Generation};
+use tokio::{sync::watch, task, time};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+pub(crate) use self::listen::ListenError;
+use crate::{
+    node_config::{DnsConfig, NodeConfig},
+    publisher::Publisher,
+    snapshot::Aliases,
+    zones::{Nameplate, Naming, ZoneKeeper},
+};
+
+/// Cookies outlive one change of the secret by far; RFC 9018 §5 asks for one in a month at least.
+const COOKIE_SECRET_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Until what the disk refused is tried again.
+const RETRY: Duration = Duration::from_secs(60);
+
+/// Sockets for DNS, bound before anything else is made.
+pub(super) struct NameSockets {
+    sockets: Vec<Sockets>,
+    /// Those that others had.
+    pub(super) taken: Vec<SocketAddr>,
+}
+
+impl NameSockets {
+    /// Binds what is configured; nothing if the node answers no DNS.
+    pub(super) fn bind(config: &NodeConfig) -> Result<Self, ListenError> {
+        match &config.dns {
+            Some(dns) => Self::bind_all(dns, config.workers),
+            None => Ok(Self { sockets: Vec::new(), taken: Vec::new() }),
+        }
+    }
+
+    fn bind_all(dns: &DnsConfig, workers: NonZeroUsize) -> Result<Self, ListenError> {
+        let (mut sockets, mut taken) = (Vec::new(), Vec::new());
+        for address in &dns.listen.addresses {
+            match headgate_dns::bind(*address, workers.get()) {
+                Ok(bound) => sockets.push(bound),
+                Err(error) if super::may_be_missing(&dns.listen, *address) => {
+                    tracing::info!(%address, error = %Chain(&error), "no DNS on IPv6");
+                }
+                Err(error) => match ListenError::of(error) {
+                    ListenError::InUse(_) if dns.if_free => taken.push(*address),
+                    error => return Err(error),
+                },
+            }
+        }
+        Ok(Self { sockets, taken })
+    }
+
+    pub(super) fn addresses(&self) -> Vec<SocketAddr> {
+        self.sockets.iter().map(Sockets::address).collect()
+    }
+}
+
+/// What the name server is made of, beside its sockets.
+pub(super) struct Parts {
+    pub(super) aliases: Aliases,
+    pub(super) publisher: Arc<Publisher>,
+    pub(super) challenges: Challenges,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) clock: Arc<dyn Clock>,
+}
+
+/// A name server that has its zones and does not answer yet.
+pub(super) struct NameServer {
+    sockets: Vec<Sockets>,
+    pub(super) responder: Arc<Responder>,
+    pub(super) keeper: Arc<ZoneKeeper>,
+    clock: Arc<dyn Clock>,
+    generations: watch::Receiver<Generation>,
+}
+
+impl NameServer {
+    /// Publishes the zones of what is served already; blocks. `None` if the node answers no DNS.
+    pub(super) fn open(
+        config: &NodeConfig,
+        sockets: NameSockets,
+        parts: Parts,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(dns) = &config.dns else { return Ok(None) };
+        let Parts { aliases, publisher, challenges, metrics, clock } = parts;
+        let zones = Zones::new(metrics.clone());
+        let generations = publisher.generations();
+        let naming = Naming::of(config);
+        let keeper = ZoneKeeper::open(
+            &config.state,
+            naming,
+            aliases,
+            publisher,
+            zones.clone(),
+            clock.clone(),
+        )
+        .context("preparing the zones")?;
+        if let Err(error) = keeper.reconcile() {
+            error!(error = %Chain(&error), "serials of zones not kept");
+        }
+        let responder = Arc::new(Responder {
+            zones,
+            challenges,
+            cookies: Cookies::new(Secret::random()),
+            rate_limiter: RateLimiter::new(RateLimits::default()),
+            metrics,
+            query_log: dns.query_log.map_or_else(QueryLog::off, QueryLog::every),
+        });
+        let (keeper, sockets) = (Arc::new(keeper), sockets.sockets);
+        Ok(Some(Self { sockets, responder, keeper, clock, generations }))
+    }
+
+    /// What the operator is told.
+    pub(super) fn nameplate(&self) -> Arc<Nameplate> {
+        Arc::new(Nameplate {
+            keeper: self.keeper.clone(),
+            metrics: self.responder.metrics.clone(),
+            listen: self.sockets.iter().map(Sockets::address).collect(),
+        })
+    }
+
+    /// Answers until `stop`.
+    ///
+    /// # Errors
+    /// If a socket ends for another reason.
+    pub(super) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let Self { sockets, responder, keeper, clock, generations } = self;
+        let serving = serve(sockets, responder.clone(), clock, stop.clone());
+        let keeping = keep(keeper, generations);
+        let rotating = rotate(&responder);
+        tokio::pin!(serving);
+        tokio::select! {
+            served = &mut serving => return served,
+            () = keeping => {}
+            () = rotating => {}
+            () = stop.cancelled() => {}
+        }
+        // What was received is still answered.
+        serving.await
+    }
+}
+
+async fn serve(
+    sockets: Vec<Sockets>,
+    responder: Arc<Responder>,
+    clock: Arc<dyn Clock>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    if sockets.is_empty() {
+        stop.cancelled().await;
+        return Ok(());
+    }
+    let (mut udp, mut tcp) = (Vec::new(), Vec::new());
+    for address in sockets {
+        udp.extend(address.udp);
+        tcp.extend(address.tcp);
+    }
+    let server = Server { responder, clock, udp, tcp, tls: None };
+    server.run(stop.clone()).await.context("answering DNS")?;
+    anyhow::ensure!(stop.is_cancelled(), "the DNS sockets ended by themselves");
+    Ok(())
+}
+
+/// Publishes zones anew whenever something else is served. Ends only with the publisher.
+async fn keep(keeper: Arc<ZoneKeeper>, mut generations: watch::Receiver<Generation>) {
+    let mut failed = false;
+    loop {
+        let again = async {
+            match failed {
+                true => time::sleep(RETRY).await,
+                false => future::pending().await,
+            }
+        };
+        tokio::select! {
+            changed = generations.changed() => if changed.is_err() {
+                return future::pending().await;
+            },
+            () = again => {}
+        }
+        let keeper = keeper.clone();
+        let reconciled = task::spawn_blocking(move || keeper.reconcile()).await;
+        failed = !matches!(reconciled, Ok(Ok(())));
+        match reconciled {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => error!(error = %Chain(&error), "serials of zones not kept"),
+            Err(error) => error!(%error, "making zones panicked"),
+        }
+    }
+}
+
+async fn rotate(responder: &Responder) {
+    loop {
+        time::sleep(COOKIE_SECRET_LIFE).await;
+        responder.cookies.rotate(Secret::random());
+    }
+}
