@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use headgate_executor::{CompileError, Executor, FunctionLimits};
 use headgate_project::{
-    Diagnostic, Diagnostics, LoadOptions, Project, diagnostic::codes, tree::Tree,
+    Diagnostic, Diagnostics, Domain, LoadOptions, Project, Record, diagnostic::codes, tree::Tree,
 };
 use headgate_store::{BlobStore, RecordsError, StoreError};
 use headgate_types::{Digest, Revision};
@@ -41,8 +41,8 @@ pub use self::{ingest::IngestCache, progress::Progress};
 pub use crate::publisher::Accepted;
 use crate::{
     manifest::{
-        DomainEntry, EntryPoint, FORMAT, FunctionEntry, LinkedEntry, Manifest, SourceEntry,
-        VERSION, WebsiteEntry,
+        DomainEntry, EntryPoint, FORMAT, FunctionEntry, LinkedEntry, Manifest, RecordEntry,
+        SourceEntry, VERSION, WebsiteEntry,
     },
     publisher::{PublishError, Publisher},
 };
@@ -305,12 +305,7 @@ impl Prepared {
             revision,
             sources,
             project_id: self.project.id.clone().unwrap_or_default(),
-            domains: self
-                .project
-                .domains
-                .iter()
-                .map(|d| DomainEntry { name: d.name.to_string(), host: d.host.clone() })
-                .collect(),
+            domains: self.project.domains.iter().map(domain).collect(),
             functions: functions
                 .map(|(f, guest)| FunctionEntry {
                     application: f.application.as_deref().map(str::to_owned),
@@ -340,6 +335,20 @@ impl Prepared {
                 })
                 .collect(),
         }
+    }
+}
+
+fn domain(domain: &Domain) -> DomainEntry {
+    let record = |record: &Record| RecordEntry {
+        name: record.name.clone(),
+        // A week at most, so that it fits.
+        ttl: u32::try_from(record.ttl.as_secs()).unwrap_or(u32::MAX),
+        data: record.data.clone(),
+    };
+    DomainEntry {
+        name: domain.name.to_string(),
+        host: domain.host.clone(),
+        records: domain.records.iter().map(record).collect(),
     }
 }
 

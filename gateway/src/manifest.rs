@@ -7,7 +7,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use headgate_types::{
-    ByteSize, Commit, Digest, HostPattern, MethodSet, PathPattern, Revision, Timestamp,
+    ByteSize, Commit, Digest, HostPattern, MethodSet, PathPattern, RecordData, RecordType,
+    Revision, Timestamp, record::ParseRecordError,
 };
 use headgate_website::SiteTable;
 use serde::{Deserialize, Serialize};
@@ -57,6 +58,46 @@ pub struct DomainEntry {
     /// The resource's name: its file's stem.
     pub name: String,
     pub host: HostPattern,
+    /// What its project wants to be answered for names of it; none in a manifest of a version that read
+    /// none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub records: Vec<RecordEntry>,
+}
+
+/// A record in DNS, with its data as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "RecordText", into = "RecordText")]
+pub struct RecordEntry {
+    /// Whole; `*` stands for any depth.
+    pub name: HostPattern,
+    /// Seconds.
+    pub ttl: u32,
+    pub data: RecordData,
+}
+
+#[derive(Serialize, Deserialize)]
+struct RecordText {
+    name: HostPattern,
+    ttl: u32,
+    #[serde(rename = "type")]
+    kind: RecordType,
+    value: String,
+}
+
+impl TryFrom<RecordText> for RecordEntry {
+    type Error = ParseRecordError;
+
+    fn try_from(text: RecordText) -> Result<Self, ParseRecordError> {
+        let RecordText { name, ttl, kind, value } = text;
+        Ok(Self { name, ttl, data: RecordData::parse(kind, &value)? })
+    }
+}
+
+impl From<RecordEntry> for RecordText {
+    fn from(entry: RecordEntry) -> Self {
+        let RecordEntry { name, ttl, data } = entry;
+        Self { name, ttl, kind: data.kind(), value: data.to_string() }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -193,6 +234,16 @@ mod tests {
             domains: vec![DomainEntry {
                 name: "shop".to_owned(),
                 host: "*.shop.example.com".parse().unwrap(),
+                records: [
+                    (RecordType::Mx, "10 mail.example.net"),
+                    (RecordType::Txt, "v=spf1 \\ \"-all\""),
+                ]
+                .map(|(kind, value)| RecordEntry {
+                    name: "*.shop.example.com".parse().unwrap(),
+                    ttl: 300,
+                    data: RecordData::parse(kind, value).unwrap(),
+                })
+                .into(),
             }],
             functions: vec![FunctionEntry {
                 application: None,
@@ -221,6 +272,7 @@ mod tests {
         let decoded = Manifest::decode(&manifest().encode()).unwrap();
         assert_eq!(decoded.encode(), manifest().encode());
         assert_eq!(decoded.sources, manifest().sources);
+        assert_eq!(decoded.domains[0].records, manifest().domains[0].records);
         assert_eq!(decoded.functions[0].deadline, Duration::from_millis(1500));
         assert_eq!(decoded.functions[0].linked, manifest().functions[0].linked);
         let blobs = [Digest::of(b"wasm"), Digest::of(b"words")];
@@ -228,12 +280,23 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_that_names_neither_sources_nor_linked_modules_is_read() {
+    fn a_manifest_that_names_neither_sources_nor_linked_modules_nor_records_is_read() {
         let mut older: Value = serde_json::from_slice(&manifest().encode()).unwrap();
         older.as_object_mut().unwrap().remove("sources");
         older["functions"][0].as_object_mut().unwrap().remove("linked");
+        older["domains"][0].as_object_mut().unwrap().remove("records");
         let older = Manifest::decode(older.to_string().as_bytes()).unwrap();
         assert!(older.sources.is_empty() && older.functions[0].linked.is_empty());
+        assert!(older.domains[0].records.is_empty());
+    }
+
+    #[test]
+    fn a_record_without_sense_is_damage() {
+        let mut odd: Value = serde_json::from_slice(&manifest().encode()).unwrap();
+        assert_eq!(odd["domains"][0]["records"][0]["value"], "10 mail.example.net.");
+        odd["domains"][0]["records"][0]["value"] = "mail.example.net".into();
+        let error = Manifest::decode(odd.to_string().as_bytes()).unwrap_err();
+        assert!(matches!(error, DecodeError::Damaged(_)));
     }
 
     #[test]

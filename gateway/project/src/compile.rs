@@ -8,6 +8,7 @@ mod domain;
 mod execution;
 mod foreign;
 mod function;
+mod records;
 mod resources;
 mod routes;
 mod scope;

@@ -68,6 +68,23 @@ pub const MAX_MEMORY: ByteSize = ByteSize::from_mib(4096);
 /// WebAssembly memory comes in pages of this size; smaller limits are rounded up to one.
 pub const MEMORY_PAGE: u64 = 64 * 1024;
 
+/// How long resolvers may keep a record when nothing is written: what people wait for after a change.
+pub const DEFAULT_TTL: Duration = Duration::from_mins(5);
+
+/// Resolvers keep answers for half a minute at least, some longer, so that less is only more queries.
+pub const MIN_TTL: Duration = Duration::from_secs(30);
+
+/// A mistake that is kept for longer cannot be mended; many resolvers cut it to a day anyway.
+pub const MAX_TTL: Duration = Duration::from_hours(7 * 24);
+
+/// Values of all records of a domain. People write some dozens; zones of a provider have thousands, and
+/// belong to one that transfers them.
+pub const MAX_RECORDS: usize = 1_000;
+
+/// Bytes of all records of one name and type, a quarter of what one answer over TCP can hold: nobody
+/// asks for that much but to send it to others.
+pub const MAX_RECORD_SET: usize = 16 * 1024;
+
 /// Names of a folder that are looked at to see whether it is a project. A project's top has a dozen, a
 /// folder of downloads thousands.
 pub const MAX_LOOKED_AT: usize = 10_000;

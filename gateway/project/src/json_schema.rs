@@ -187,11 +187,14 @@ fn value(shape: Shape, presence: Presence, others: Others) -> Map<String, Value>
             object(json!({ "pattern": *DURATION, "examples": ["20s", "1h15m"] }))
         }
         Shape::Number(least, most) => object(json!({ "minimum": least, "maximum": most })),
-        Shape::Texts => {
+        Shape::Texts | Shape::OneOrMore => {
             let items = json!({ "type": ["string", "number"] });
             let mut schema = object(json!({ "items": items, "maxItems": MAX_LIST }));
             if !optional {
                 schema.insert("minItems".to_owned(), 1.into());
+            }
+            if let (false, Shape::OneOrMore) = (optional, shape) {
+                schema.insert("pattern".to_owned(), "\\S".into());
             }
             schema
         }
@@ -203,6 +206,7 @@ fn value(shape: Shape, presence: Presence, others: Others) -> Map<String, Value>
     };
     let allowed: &[&str] = match shape {
         Shape::Text | Shape::Size => &["string", "number"],
+        Shape::OneOrMore => &["string", "number", "array"],
         Shape::Flag => &["boolean"],
         Shape::Texts | Shape::Items(..) => &["array"],
         Shape::Number(..) => &["integer"],

@@ -7,7 +7,7 @@ mod resources;
 
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
-use headgate_types::{ByteSize, HostPattern, MethodSet, PathPattern};
+use headgate_types::{ByteSize, HostPattern, MethodSet, PathPattern, RecordData};
 
 pub use self::resources::{
     Cloud, Database, HttpTrigger, IdleFunction, Library, Matcher, Messaging, Network, Service,
@@ -94,7 +94,21 @@ pub struct Domain {
     pub about: About,
     pub host: HostPattern,
     pub certificate: Certificate,
+    /// In the order in which they are written; those of one name and type have one TTL.
+    pub records: Vec<Record>,
     /// Where the host name is written.
+    pub place: Place,
+}
+
+/// What DNS is to say about a name of a domain, beside what the node says of its own accord.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Whole. As in every zone, `*` stands for names of any depth that have no records (RFC 4592).
+    pub name: HostPattern,
+    /// Whole seconds.
+    pub ttl: Duration,
+    pub data: RecordData,
+    /// Where the value is written.
     pub place: Place,
 }
 

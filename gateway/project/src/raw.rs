@@ -76,6 +76,16 @@ pub(crate) struct Domain {
     pub(crate) certificate_type: Written<Text>,
     pub(crate) certificate_chain: Written<Text>,
     pub(crate) certificate_key: Written<Text>,
+    pub(crate) records: Written<Vec<Record>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Record {
+    pub(crate) place: Place,
+    pub(crate) name: Written<Text>,
+    pub(crate) kind: Written<Text>,
+    pub(crate) values: Written<Vec<At<Text>>>,
+    pub(crate) ttl: Written<Duration>,
 }
 
 #[derive(Debug)]
@@ -225,7 +235,22 @@ impl Domain {
             certificate_type: certificate.text("type"),
             certificate_chain: certificate.text("cert"),
             certificate_key: certificate.text("key"),
+            records: fields
+                .items("records")
+                .map(|items| items.into_iter().map(Record::read).collect()),
             certificate: certificate.place,
+        }
+    }
+}
+
+impl Record {
+    fn read(fields: Fields) -> Self {
+        Self {
+            name: fields.text("name"),
+            kind: fields.text("type"),
+            values: fields.texts("value"),
+            ttl: fields.duration("ttl"),
+            place: fields.place,
         }
     }
 }

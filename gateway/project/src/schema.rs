@@ -67,6 +67,8 @@ pub enum Shape {
     /// A whole number from the first to the second.
     Number(u64, u64),
     Texts,
+    /// A text, or a list of several.
+    OneOrMore,
     /// Names and texts; numbers and booleans count as the text they are written with.
     Pairs,
     Table(&'static [Field]),

@@ -83,6 +83,53 @@ fn names_that_lead_nowhere_take_time_that_grows_with_their_number_only() {
     assert!(large < allowed, "{small:?} for 5,000 and {large:?} for 50,000");
 }
 
+/// As many records as fit into a file, of as many domains of one project.
+#[test]
+fn records_take_time_that_grows_with_their_number_only() {
+    let project = |domains: usize| {
+        let mut files = vec![("config.yaml".to_owned(), "id: QmP\nname: shop\n".to_owned())];
+        for n in 0..domains {
+            let record = |m| format!("  - {{name: r{m}, type: TXT, value: x}}\n");
+            let records: String = (0..300).map(record).collect();
+            let text = format!("id: Qm{n}\nfqdn: d{n}.example.com\nrecords:\n{records}");
+            files.push((format!("domains/d{n}.yaml"), text));
+        }
+        MemoryTree::new(files)
+    };
+    let time = |tree: &MemoryTree| {
+        let begun = Instant::now();
+        let loaded = load(tree, &LoadOptions::default());
+        let project = loaded.project.unwrap_or_else(|| panic!("{:?}", loaded.diagnostics));
+        (project.domains.iter().map(|domain| domain.records.len()).sum::<usize>(), begun.elapsed())
+    };
+    let (_, small) = time(&project(10));
+    let (count, large) = time(&project(100));
+    assert_eq!(count, 30_000);
+    let allowed = small * 40 + Duration::from_millis(500);
+    assert!(large < allowed, "{small:?} for 3,000 and {large:?} for 30,000");
+}
+
+#[test]
+fn more_records_than_a_zone_of_people_has_are_refused() {
+    let domain = |values: usize, text: &str| {
+        let list: String = (0..values).map(|n| format!("    - {text}{n}\n")).collect();
+        let records: String = ["a", "b"]
+            .map(|name| format!("  - name: {name}\n    type: TXT\n    value:\n{list}"))
+            .concat();
+        let text = format!("id: QmD\nfqdn: example.com\nrecords:\n{records}");
+        codes_of(&load_all(vec![
+            ("config.yaml".to_owned(), "id: QmP\nname: shop\n".to_owned()),
+            ("domains/d.yaml".to_owned(), text),
+        ]))
+    };
+    assert!(!domain(500, "x").contains(&codes::TOO_MANY));
+    assert!(domain(501, "x").contains(&codes::TOO_MANY));
+    let long = "x".repeat(200);
+    assert!(!domain(70, &long).contains(&codes::INVALID_RECORD));
+    let refused = domain(80, &long);
+    assert_eq!(refused.iter().filter(|code| **code == codes::INVALID_RECORD).count(), 2);
+}
+
 #[test]
 fn ten_thousand_mistakes_are_counted_and_the_first_printed() {
     let mistake = |n| function(n).replace("- main", "- mian").replace("https", "htps");

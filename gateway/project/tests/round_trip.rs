@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests, helpers included")]
 
 use headgate_project::{
-    Certificate, LoadOptions, Project, SiteRoot, load,
+    Certificate, LoadOptions, Project, Record, SiteRoot, load,
     model::{About, HttpTrigger, Matcher, Network, Repository, Source, StorageKind, Trigger},
     tree::MemoryTree,
 };
@@ -44,7 +44,7 @@ type Files = Vec<(String, String)>;
 
 /// One die roll after another decides what a resource says.
 fn resources() -> impl Strategy<Value = Vec<Dice>> {
-    prop::collection::vec(prop::collection::vec(any::<u8>(), 24).prop_map(Dice), 1..16)
+    prop::collection::vec(prop::collection::vec(any::<u8>(), 40).prop_map(Dice), 1..16)
 }
 
 #[derive(Clone, Debug)]
@@ -151,7 +151,35 @@ fn domain(dice: &mut Dice, n: usize) -> Value {
         json!({"type": "auto"}),
         json!({"type": "inline", "cert": "c", "key": "k"}),
     ]);
-    json!({"fqdn": fqdn, "certificate": certificate})
+    let mut domain = json!({"fqdn": fqdn, "certificate": certificate});
+    if !fqdn.starts_with('*') {
+        domain["records"] = (0..dice.roll(8)).map(|n| record(dice, n)).collect();
+    }
+    domain
+}
+
+/// Each at a name of its own, so that any may stand beside any.
+fn record(dice: &mut Dice, n: usize) -> Value {
+    let text = dice.text();
+    let (kind, value) = dice.of(&[
+        ("A", json!("192.0.2.1")),
+        ("A", json!(["192.0.2.1", "192.0.2.2"])),
+        ("AAAA", json!("2001:DB8::1")),
+        ("ALIAS", json!("pages.example.net")),
+        ("CAA", json!("128 issuewild \"; x=\"")),
+        ("CNAME", json!("@")),
+        ("MX", json!(["0 .", "10 mail.example.net."])),
+        ("NS", json!(["ns1.example.net", "ns2.example.net"])),
+        ("SRV", json!("0 5 5060 sip.example.net")),
+        ("TXT", json!(["x".repeat(300), "a \"b\" \\c; ü"])),
+        ("TXT", text),
+    ]);
+    let name = dice.of(&[format!("a{n}"), format!("*.B{n}"), format!("_x._tcp.{n}")]);
+    let name = if kind == "NS" { format!("a{n}") } else { name };
+    json!({
+        "name": name, "type": kind, "value": value,
+        "ttl": dice.of(&[json!(null), json!("30s"), json!("1h30m"), json!("168h")]),
+    })
 }
 
 fn function(dice: &mut Dice, n: usize) -> Value {
@@ -305,7 +333,18 @@ fn print(project: &Project) -> Files {
             }
         };
         let fqdn = it.host.to_string();
-        put("domains", head!(it), json!({"fqdn": fqdn, "certificate": certificate}));
+        let record = |record: &Record| {
+            json!({
+                "name": format!("{}.", record.name), "type": record.data.kind().as_str(),
+                "value": record.data.to_string(), "ttl": format!("{}s", record.ttl.as_secs()),
+            })
+        };
+        let records: Vec<_> = it.records.iter().map(record).collect();
+        put(
+            "domains",
+            head!(it),
+            json!({"fqdn": fqdn, "certificate": certificate, "records": records}),
+        );
     }
     for it in &project.libraries {
         let repository = repository(it.repository.as_ref());

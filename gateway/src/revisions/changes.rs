@@ -48,7 +48,7 @@ impl Changes {
             domains: Changed::between(
                 by_name(&before.domains, |d| d.name.clone()),
                 by_name(&after.domains, |d| d.name.clone()),
-                |before, after| before.host == after.host,
+                |before, after| (&before.host, &before.records) == (&after.host, &after.records),
             ),
         }
     }
@@ -153,11 +153,11 @@ fn is_same_website(before: &WebsiteEntry, after: &WebsiteEntry) -> bool {
 mod tests {
     use std::time::Duration;
 
-    use headgate_types::{Branch, ByteSize, Commit, Digest, MethodSet, Revision};
+    use headgate_types::{Branch, ByteSize, Commit, Digest, MethodSet, RecordData, Revision};
     use headgate_website::SiteTable;
 
     use super::*;
-    use crate::manifest::{DomainEntry, EntryPoint, FORMAT};
+    use crate::manifest::{DomainEntry, EntryPoint, FORMAT, RecordEntry};
 
     fn manifest(functions: &[(&str, &[u8])], hosts: &[(&str, &str)]) -> Manifest {
         let function = |(name, wasm): &(&str, &[u8])| FunctionEntry {
@@ -178,6 +178,7 @@ mod tests {
         let domain = |(name, host): &(&str, &str)| DomainEntry {
             name: (*name).to_owned(),
             host: host.parse().unwrap(),
+            records: Vec::new(),
         };
         let website = WebsiteEntry {
             application: None,
@@ -221,6 +222,15 @@ mod tests {
 
         let back = Changes::between(&after, &before);
         assert_eq!((back.functions.added, back.functions.removed), (names(&["a"]), names(&["c"])));
+    }
+
+    #[test]
+    fn another_record_is_a_change_of_its_domain() {
+        let before = manifest(&[], &[("main", "x.org"), ("other", "y.org")]);
+        let mut after = before.clone();
+        let (name, data) = (after.domains[0].host.clone(), RecordData::Txt("a".into()));
+        after.domains[0].records.push(RecordEntry { name, ttl: 300, data });
+        assert_eq!(Changes::between(&before, &after).domains.changed, names(&["main"]));
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod error;
 pub mod ids;
 pub mod methods;
 pub mod path;
+pub mod record;
 pub mod revision;
 pub mod units;
 
@@ -20,5 +21,6 @@ pub use error::Chain;
 pub use ids::{ProjectName, RequestId, Scope};
 pub use methods::MethodSet;
 pub use path::PathPattern;
+pub use record::{RecordData, RecordType};
 pub use revision::{Branch, Commit, Generation, Revision};
 pub use units::{ByteSize, duration_units, format_duration, parse_duration};

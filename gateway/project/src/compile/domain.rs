@@ -31,6 +31,7 @@ impl Compiler<'_> {
             self.domains.insert(application, name, host);
             domains.extend(domain);
         }
+        self.check_records_of_each_other(&domains);
         domains
     }
 
@@ -40,8 +41,10 @@ impl Compiler<'_> {
         let certificate = self.certificate(&body);
         let hint = "add the host name, such as `fqdn: shop.example.com`";
         let fqdn = self.require(body.fqdn, "fqdn", "a domain", &place, hint)?;
-        let (host, certificate) = (self.host(&fqdn)?, certificate?);
-        Some(Domain { application, name, id, about, host, certificate, place: fqdn.place })
+        let host = self.host(&fqdn)?;
+        let records = self.records(body.records, &host);
+        let (certificate, place) = (certificate?, fqdn.place);
+        Some(Domain { application, name, id, about, host, certificate, records, place })
     }
 
     fn host(&mut self, fqdn: &At<Text>) -> Option<HostPattern> {

@@ -110,6 +110,25 @@ codes! {
         "A domain's `fqdn` is a host name without scheme, port and path, such as `shop.example.com`; \
          `*.example.com` covers every name directly below one. Names with other than ASCII letters \
          are written in their `xn--` form. Addresses are not names.";
+    INVALID_RECORD = "invalid-record":
+        "Something about a record of a domain's `records` is not as DNS has it. A `name` is relative to \
+         the domain: `www`, `*.dev`, or `@` for the domain itself. A `value` is what a zone file has: an \
+         address for A and AAAA, a whole host name for CNAME, ALIAS and NS, `10 mail.example.com` for MX, \
+         `PRIORITY WEIGHT PORT HOST` for SRV, `0 issue \"letsencrypt.org\"` for CAA, any text for TXT, \
+         which is cut into strings of 255 bytes by itself. A text in quotes is read as a zone file has it.";
+    RECORD_OUTSIDE = "record-outside":
+        "A record's name ends with a dot, so it is a whole name, and it is not within the domain. A node \
+         answers only for names below the domains it was given. Put it into the file of its own domain.";
+    RECORD_CONFLICT = "record-conflict":
+        "Two records cannot both be answered. A CNAME or ALIAS replaces all that it points away from: a CNAME \
+         stands alone at its name, and never at `@`, where the node's own records are; an ALIAS \
+         replaces addresses only. Records of one name and type are kept together, so they have one TTL. \
+         Names below one with NS records are another server's to answer. And a name that is a domain of \
+         the project itself has its records in that domain's file.";
+    RESERVED_RECORD = "reserved-record":
+        "The node writes this record itself, or needs its name: NS records at `@` name the servers that answer \
+         for the domain, and `_acme-challenge` holds what proves the domain to a certificate authority, \
+         for minutes at a time. Whatever stood there beside would break one or the other.";
     INVALID_SIZE = "invalid-size":
         "A size is a number and a unit: `32MB` is 32,000,000 bytes, `32MiB` is 33,554,432. Units are \
          B, KB, MB, GB, TB and KiB, MiB, GiB, TiB.";

@@ -107,11 +107,12 @@ pub(super) enum Data {
 }
 
 impl Data {
-    /// Nothing, or a text of nothing.
+    /// Nothing, a text of nothing, or a list of none.
     pub(super) fn is_empty(&self) -> bool {
         match self {
             Self::Blank => true,
             Self::Text(text) => text.trim().is_empty(),
+            Self::Texts(texts) => texts.is_empty(),
             _ => false,
         }
     }

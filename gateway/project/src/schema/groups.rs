@@ -3,8 +3,13 @@
 //! What a table needs stands beside it, for the JSON Schema; `compile` reports it with words of its
 //! own, and `tests/schema.rs` holds the two together.
 
+use headgate_types::RecordType;
+
 use super::{Document, Field, Need, Shape, When};
-use crate::diagnostic::Severity;
+use crate::{
+    defaults::{MAX_TTL, MIN_TTL},
+    diagnostic::Severity,
+};
 
 const fn field(key: &'static str, shape: Shape, about: &'static str) -> Field {
     Field { key, shape, about }
@@ -185,6 +190,36 @@ pub(crate) const DOMAIN: Document = Document {
                 field("key", Shape::Text, "The private key as PEM text, for `inline`."),
             ]),
             "Where its certificate comes from.",
+        ),
+        field(
+            "records",
+            Shape::Items(
+                &[
+                    field(
+                        "name",
+                        Shape::Text,
+                        "The name within the domain: `www`, `*.dev`, or `@` for the domain itself.",
+                    ),
+                    field(
+                        "type",
+                        Shape::Word(&RecordType::NAMES),
+                        "The record's type; `ALIAS` is answered with the addresses of its target.",
+                    ),
+                    field(
+                        "value",
+                        Shape::OneOrMore,
+                        "What the record says, as a zone file has it: `192.0.2.1`, `10 mail.example.com`; \
+                         a list for several.",
+                    ),
+                    field(
+                        "ttl",
+                        Shape::DurationIn(MIN_TTL, MAX_TTL),
+                        "How long resolvers may keep it; 5m if not given.",
+                    ),
+                ],
+                &["name", "type", "value"],
+            ),
+            "What the node answers in DNS for names of the domain, beside its own addresses.",
         ),
     ],
     needs: &[

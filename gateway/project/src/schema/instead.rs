@@ -43,6 +43,7 @@ pub(super) fn hint(path: &str, shape: Shape, node: &Node) -> String {
             format!("write one `NAME: {}` per line", short.to_uppercase())
         }
         Shape::Texts => "write one `- item` per line".to_owned(),
+        Shape::OneOrMore => format!("write `{key}: text`, or `{key}: [one, another]` for several"),
         Shape::Pairs => "write one `NAME: value` per line".to_owned(),
         Shape::Tables(_) => "write each name on a line of its own".to_owned(),
         Shape::Text if matches!(node.value, Value::Scalar { .. }) => {
@@ -72,6 +73,13 @@ fn group_item(path: &str, needs: &[&str], mut given: Option<String>) -> String {
         format!("{key}: {}", given.take().unwrap_or_else(example))
     });
     format!("write each item as `- {{{}}}`", pairs.collect::<Vec<_>>().join(", "))
+}
+
+/// Why something that exists elsewhere is no word for this key.
+pub(super) fn no_word(path: &str, text: &str) -> Option<&'static str> {
+    (path == "records.type" && text.eq_ignore_ascii_case("SOA")).then_some(
+        "the node writes the SOA record itself, with a serial that rises with each change",
+    )
 }
 
 /// The keys that a table has, for a hint.
@@ -262,7 +270,7 @@ fn example(path: &str) -> Option<&'static str> {
 }
 
 /// Values for texts of which nothing can be guessed.
-const EXAMPLES: [(&str, &str); 13] = [
+const EXAMPLES: [(&str, &str); 16] = [
     ("channel.match", "orders"),
     ("clouds", "{account: acme, plan: prod}"),
     ("execution.call", "hello"),
@@ -271,6 +279,9 @@ const EXAMPLES: [(&str, &str); 13] = [
     ("projects.config", "URL"),
     ("projects.name", "shop"),
     ("protocol", "/orders/v1"),
+    ("records.name", "www"),
+    ("records.type", "A"),
+    ("records.value", "192.0.2.1"),
     ("source.github.fullname", "acme/site"),
     ("trigger.channel", "orders"),
     ("trigger.command", "list"),

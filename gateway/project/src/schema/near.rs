@@ -35,12 +35,11 @@ pub(super) fn key(written: &str, table: &[Field]) -> Option<Near> {
 
 /// One of the words that is a slip away, or that others call so.
 pub(super) fn word(written: &str, words: &[&'static str]) -> Option<&'static str> {
-    let slip = closest(written, words.iter().copied());
-    let slip = slip.and_then(|meant| words.iter().copied().find(|word| *word == meant));
     let name = written.to_ascii_lowercase();
-    slip.or_else(|| {
-        let ours = WORDS.iter().filter(|(others, _)| *others == name).map(|(_, ours)| *ours);
-        ours.into_iter().find(|ours| words.contains(ours))
+    let mut ours = WORDS.iter().filter(|(others, _)| *others == name).map(|(_, ours)| *ours);
+    ours.find(|ours| words.contains(ours)).or_else(|| {
+        let meant = closest(written, words.iter().copied())?;
+        words.iter().copied().find(|word| *word == meant)
     })
 }
 
@@ -92,8 +91,11 @@ fn parts(written: &str) -> Option<(&str, String)> {
 const LONGEST_UNIT: usize = 12;
 
 /// What keys are called elsewhere, and here.
-const KEYS: [(&str, &str); 21] = [
+const KEYS: [(&str, &str); 26] = [
     ("code", "source"),
+    ("content", "value"),
+    ("data", "value"),
+    ("dns", "records"),
     ("entry", "call"),
     ("entrypoint", "call"),
     ("env", "variables"),
@@ -105,20 +107,23 @@ const KEYS: [(&str, &str); 21] = [
     ("host", "fqdn"),
     ("hostname", "fqdn"),
     ("hosts", "domains"),
+    ("host", "name"),
     ("limits", "execution"),
     ("resources", "execution"),
     ("route", "paths"),
     ("routes", "paths"),
     ("ram", "memory"),
     ("tls", "certificate"),
+    ("target", "value"),
     ("topic", "channel"),
     ("url", "paths"),
     ("vars", "variables"),
 ];
 
 /// What words are called elsewhere, and here.
-const WORDS: [(&str, &str); 9] = [
+const WORDS: [(&str, &str); 11] = [
     ("acme", "auto"),
+    ("aname", "ALIAS"),
     ("automatic", "auto"),
     ("custom", "inline"),
     ("letsencrypt", "auto"),
@@ -127,6 +132,7 @@ const WORDS: [(&str, &str); 9] = [
     ("private", "subnet"),
     ("public", "all"),
     ("queue", "pubsub"),
+    ("spf", "TXT"),
 ];
 
 #[cfg(test)]

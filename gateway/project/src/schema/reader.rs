@@ -168,7 +168,7 @@ impl Reader<'_> {
             (Shape::Short(short, table), Value::Scalar { .. }) => {
                 self.short(path, short, table, node)
             }
-            (Shape::Texts, Value::List(items)) => self.texts(path, items, key),
+            (Shape::Texts | Shape::OneOrMore, Value::List(items)) => self.texts(path, items, key),
             (Shape::Pairs, Value::Map(entries)) => self.pairs(path, entries, key),
             (shape, Value::Scalar { text, plain }) => {
                 self.scalar(path, shape, text, *plain, node).unwrap_or(Data::Broken)

@@ -8,7 +8,7 @@ use super::Reader;
 use crate::{
     defaults::MEMORY_PAGE,
     diagnostic::{Diagnostic, codes, listed, quoted},
-    schema::{Data, Shape, instead, near},
+    schema::{At, Data, Shape, instead, near},
     yaml::{Node, Value},
 };
 
@@ -24,6 +24,11 @@ impl Reader<'_> {
         let flag = if plain { flag(text) } else { None };
         match (shape, flag) {
             (Shape::Text, None) => Some(Data::Text(text.into())),
+            (Shape::OneOrMore, None) if text.trim().is_empty() => Some(Data::Blank),
+            (Shape::OneOrMore, None) => {
+                let place = self.source.place(&node.span);
+                Some(Data::Texts(vec![At { value: text.into(), place }]))
+            }
             (Shape::Flag, Some(flag)) => Some(Data::Flag(flag)),
             (Shape::Word(words), None) => self.word(path, words, text, node),
             (Shape::Size, None) => match text.parse::<ByteSize>() {
@@ -124,7 +129,9 @@ impl Reader<'_> {
         let mut error = Diagnostic::error(codes::INVALID_VALUE, message)
             .at(self.source.place(&node.span))
             .hint(hint);
-        if let Some(meant) = near::word(text, words) {
+        if let Some(why) = instead::no_word(path, text) {
+            error = error.note(why).hint("remove these lines");
+        } else if let Some(meant) = near::word(text, words) {
             error = error.label(format!("did you mean `{meant}`?"));
         }
         self.report.push(error);
@@ -150,6 +157,7 @@ impl Reader<'_> {
             Shape::Duration | Shape::DurationIn(..) => "a duration",
             Shape::Number(..) => "a whole number",
             Shape::Texts | Shape::Items(..) => "a list",
+            Shape::OneOrMore => "text or a list",
             Shape::Pairs | Shape::Shorts(..) => "names and values",
             Shape::Table(_) => "a group of keys",
             Shape::Tables(_) => "names with keys below them",
