@@ -14,12 +14,16 @@
 //! Invariant: private keys appear in no log, no error and no `Debug` output, and on disk only in
 //! files of mode 0600.
 
+pub mod acme;
 pub mod defaults;
+pub mod held;
 pub mod local_authority;
 pub mod resolver;
 pub mod server_config;
+pub mod store;
 pub mod trust;
 
+pub use held::{HeldCertificate, InvalidCertificate};
 pub use local_authority::{LocalAuthority, Subject};
 pub use resolver::{CertificateResolver, CertificateTable};
 pub use server_config::{provider, server_config};

@@ -1,0 +1,210 @@
+//! The account with an authority: one, its key made and written down before it is used.
+
+use std::sync::Arc;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use headgate_types::Digest;
+use instant_acme::{Account, Error, ExternalAccountKey, Key, NewAccount};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use tracing::{info, warn};
+use zeroize::Zeroizing;
+
+use super::{
+    client::{AcmeHttp, fault},
+    defaults,
+    order::Fault,
+    renewals::AcmeConfig,
+};
+use crate::store::{CertificateStore, StoreError};
+
+/// A customer's number with an authority that wants one (RFC 8555 §7.3.4).
+#[derive(Clone)]
+pub struct ExternalAccount {
+    pub id: String,
+    /// The key itself, decoded from what the authority shows.
+    pub key: Zeroizing<Vec<u8>>,
+}
+
+/// Why there is no account.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    #[error("the account's key cannot be made")]
+    Key(#[source] Error),
+    #[error("the account cannot be kept")]
+    Store(#[from] StoreError),
+    #[error("the authority gives no account")]
+    Authority(Box<Fault>),
+}
+
+/// Gives out the account, and registers it when there is none.
+pub(crate) struct Accounts {
+    config: Arc<AcmeConfig>,
+    http: AcmeHttp,
+    store: CertificateStore,
+    /// Held while it is registered, so that it is done once.
+    current: Mutex<Option<Account>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct AccountFile {
+    directory: String,
+    /// What the authority calls it; none if it is to be registered.
+    url: Option<String>,
+    contact: Vec<String>,
+    /// PKCS #8 as base64.
+    key: Zeroizing<String>,
+}
+
+impl Accounts {
+    pub(crate) fn new(config: Arc<AcmeConfig>, http: AcmeHttp, store: CertificateStore) -> Self {
+        Self { config, http, store, current: Mutex::new(None) }
+    }
+
+    /// The account, connected.
+    pub(crate) async fn account(&self) -> Result<Account, AccountError> {
+        let mut current = self.current.lock().await;
+        if let Some(account) = &*current {
+            return Ok(account.clone());
+        }
+        let mut file = match self.store.value::<AccountFile>(&self.file_name()) {
+            Some(file) if file.directory == self.config.directory => file,
+            _ => self.make()?,
+        };
+        let account = match &file.url {
+            Some(url) => {
+                let directory = file.directory.clone();
+                let builder = Account::builder_with_http(self.http.boxed());
+                let account = builder.from_parts(url.clone(), decode(&file)?, directory).await;
+                account.map_err(|error| AccountError::Authority(Box::new(fault(error))))?
+            }
+            None => self.register(&mut file).await?,
+        };
+        self.update_contact(&account, &mut file).await;
+        *current = Some(account.clone());
+        Ok(account)
+    }
+
+    /// Connects anew for the next order: the directory may have moved.
+    pub(crate) async fn disconnect(&self) {
+        *self.current.lock().await = None;
+    }
+
+    /// The authority does not know it any more; the next order registers it again.
+    pub(crate) async fn forget(&self, account: &Account) -> Result<(), AccountError> {
+        let mut current = self.current.lock().await;
+        if current.as_ref().is_some_and(|current| current.id() != account.id()) {
+            return Ok(()); // another order noticed it first
+        }
+        *current = None;
+        if let Some(mut file) = self.store.value::<AccountFile>(&self.file_name())
+            && file.url.as_deref() == Some(account.id())
+        {
+            warn!(directory = file.directory, "the authority has forgotten the account");
+            file.url = None;
+            self.store.put_value(&self.file_name(), &file)?;
+        }
+        Ok(())
+    }
+
+    fn make(&self) -> Result<AccountFile, AccountError> {
+        let (_, key) = Key::generate_pkcs8().map_err(AccountError::Key)?;
+        let file = AccountFile {
+            directory: self.config.directory.clone(),
+            url: None,
+            contact: Vec::new(),
+            key: Zeroizing::new(BASE64_STANDARD.encode(key.secret_pkcs8_der())),
+        };
+        self.store.put_value(&self.file_name(), &file)?;
+        Ok(file)
+    }
+
+    async fn register(&self, file: &mut AccountFile) -> Result<Account, AccountError> {
+        let mut tries = 0;
+        let account = loop {
+            tries += 1;
+            let error = match self.try_to_register(file).await? {
+                Ok(account) => break account,
+                Err(error) => fault(error),
+            };
+            match error {
+                Fault::BadNonce if tries < defaults::NONCE_TRIES => {}
+                error => return Err(AccountError::Authority(Box::new(error))),
+            }
+        };
+        file.url = Some(account.id().to_owned());
+        self.store.put_value(&self.file_name(), file)?;
+        info!(directory = file.directory, account = account.id(), "registered with the authority");
+        Ok(account)
+    }
+
+    async fn try_to_register(
+        &self,
+        file: &mut AccountFile,
+    ) -> Result<Result<Account, Error>, AccountError> {
+        let builder = Account::builder_with_http(self.http.boxed());
+        let directory = file.directory.clone();
+        let Some(external) = &self.config.external_account else {
+            // With a key that is there already, a second registration finds the first.
+            let der = decode(file)?;
+            let key = Key::from_pkcs8_der(der.clone_key()).map_err(AccountError::Key)?;
+            let created =
+                builder.create_from_key((key, PrivateKeyDer::Pkcs8(der)), directory).await;
+            return Ok(created.map(|(account, _)| account));
+        };
+        let binding = ExternalAccountKey::new(external.id.clone(), &external.key);
+        let contact: Vec<_> = self.config.contact.iter().map(String::as_str).collect();
+        let new = NewAccount {
+            contact: &contact,
+            terms_of_service_agreed: true,
+            only_return_existing: false,
+        };
+        Ok(builder.create(&new, directory, Some(&binding)).await.map(|(account, credentials)| {
+            let key = credentials.private_key().secret_pkcs8_der();
+            file.key = Zeroizing::new(BASE64_STANDARD.encode(key));
+            file.contact.clone_from(&self.config.contact);
+            account
+        }))
+    }
+
+    /// A contact is a courtesy of ours: that it cannot be changed is told, and stops nothing.
+    async fn update_contact(&self, account: &Account, file: &mut AccountFile) {
+        if file.contact == self.config.contact {
+            return;
+        }
+        let contact: Vec<_> = self.config.contact.iter().map(String::as_str).collect();
+        match account.update_contacts(&contact).await {
+            Ok(()) => {
+                file.contact.clone_from(&self.config.contact);
+                if let Err(error) = self.store.put_value(&self.file_name(), file) {
+                    warn!(%error, "the account's contact cannot be kept");
+                }
+            }
+            Err(error) => warn!(%error, "the account's contact cannot be changed"),
+        }
+    }
+
+    /// One for each authority, so that a change back finds the account there was.
+    fn file_name(&self) -> String {
+        let digest = Digest::of(self.config.directory.as_bytes());
+        format!("account-{}.json", digest.fmt_short())
+    }
+}
+
+fn decode(file: &AccountFile) -> Result<PrivatePkcs8KeyDer<'static>, AccountError> {
+    let key = BASE64_STANDARD.decode(file.key.as_bytes());
+    key.map(Into::into).map_err(|_| AccountError::Key(Error::KeyRejected))
+}
+
+impl std::fmt::Debug for ExternalAccount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ExternalAccount").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Accounts").finish_non_exhaustive()
+    }
+}
