@@ -5,6 +5,7 @@
 
 mod followers;
 mod renewer;
+mod rotation;
 mod sweeper;
 
 use std::{
@@ -30,7 +31,7 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::followers::load_options;
-use self::{followers::Followers, renewer::Renewer, sweeper::Sweeper};
+use self::{followers::Followers, renewer::Renewer, rotation::Rotation, sweeper::Sweeper};
 use crate::{
     admin::{AdminListener, AdminState, Phase, Readiness},
     blob_cache::BlobCache,
@@ -68,6 +69,7 @@ pub struct Gateway {
     followers: Followers,
     sweeper: Sweeper,
     renewer: Renewer,
+    rotation: Rotation,
     reporter: Arc<dyn Reporter>,
     urls: Arc<Urls>,
     reload: (mpsc::Sender<NodeConfig>, mpsc::Receiver<NodeConfig>),
@@ -141,8 +143,9 @@ impl Gateway {
             )),
         )
         .context("starting the executor")?;
-        let certificates = Certificates::open(&config.tls, clock.clone())?;
+        let certificates = Certificates::open(&config.tls, &config.state, clock.clone())?;
         let tls = certificates.pick_config()?;
+        let rotation = Rotation { tickets: certificates.tickets().clone() };
 
         let aliases = if config.aids.localhost_hosts { Aliases::Localhost } else { Aliases::None };
         let publisher = Arc::new(Publisher::new(Parts {
@@ -226,6 +229,7 @@ impl Gateway {
             followers,
             sweeper,
             renewer,
+            rotation,
             reporter,
             urls,
             reload: mpsc::channel(1),
@@ -244,7 +248,7 @@ impl Gateway {
     /// If a listener stops for another reason.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { config, listeners, bound, edge, proxy, admin, admin_state, .. } = self;
-        let Self { mut followers, sweeper, renewer, reporter, urls, .. } = self;
+        let Self { mut followers, sweeper, renewer, rotation, reporter, urls, .. } = self;
         let (_keep, mut reload) = self.reload;
         let (stop_edge, edge_stops) = watch::channel(false);
         let stop = CancellationToken::new();
@@ -258,6 +262,7 @@ impl Gateway {
         let admin = tokio::spawn(admin.serve(admin_state, stop.child_token()));
         let sweeping = tokio::spawn(sweeper.run(stop.child_token()));
         let renewing = tokio::spawn(renewer.run(stop.child_token()));
+        let rotating = tokio::spawn(rotation.run(stop.child_token()));
         followers.follow(&config.projects);
 
         let ready = Event::Ready(Ready {
@@ -299,7 +304,7 @@ impl Gateway {
         let drained = serving.await.context("the listeners' task ended")?.context("draining")?;
         stop.cancel();
         followers.stop().await;
-        let _ = tokio::join!(admin, sweeping, renewing);
+        let _ = tokio::join!(admin, sweeping, renewing, rotating);
         reporter.report(Event::Stopped { cut: drained.cut as u64 });
         Ok(())
     }

@@ -1,10 +1,11 @@
 //! `Certificates`: what the node's listeners prove themselves with, kept in step with what is served.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use headgate_certs::{
-    CertificateResolver, CertificateTable, LocalAuthority,
+    CertificateResolver, CertificateTable, LocalAuthority, Tickets,
     local_authority::{IssueError, OpenError},
+    tickets::NoRandomness,
 };
 use headgate_edge::PickConfig;
 use headgate_types::{Clock, HostPattern};
@@ -12,11 +13,15 @@ use rustls::{ServerConfig, server::ClientHello};
 
 use crate::node_config::{Authority, TlsConfig};
 
-/// The local authority and the table it fills.
+/// The keys of session tickets, in the state folder.
+const TICKET_KEYS: &str = "ticket.keys";
+
+/// The local authority, the table it fills, and the tickets by which clients come back.
 #[derive(Debug)]
 pub struct Certificates {
     authority: LocalAuthority,
     resolver: Arc<CertificateResolver>,
+    tickets: Arc<Tickets>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -27,13 +32,26 @@ pub enum CertificatesError {
     Issue(#[from] IssueError),
     #[error("TLS cannot be set up")]
     Tls(#[from] rustls::Error),
+    #[error("session tickets cannot be made")]
+    Tickets(#[from] NoRandomness),
 }
 
 impl Certificates {
-    pub fn open(config: &TlsConfig, clock: Arc<dyn Clock>) -> Result<Self, CertificatesError> {
+    pub fn open(
+        config: &TlsConfig,
+        state: &Path,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CertificatesError> {
         let Authority::Local { folder } = &config.authority;
-        let authority = LocalAuthority::open(folder, clock)?;
-        Ok(Self { authority, resolver: CertificateResolver::new(CertificateTable::default()) })
+        let authority = LocalAuthority::open(folder, clock.clone())?;
+        let resolver = CertificateResolver::new(CertificateTable::default());
+        let tickets = Tickets::open(&state.join(TICKET_KEYS), clock)?;
+        Ok(Self { authority, resolver, tickets })
+    }
+
+    /// For whoever has their keys rotated.
+    pub fn tickets(&self) -> &Arc<Tickets> {
+        &self.tickets
     }
 
     /// Has a certificate ready for every one of these hosts and for none else.
@@ -44,7 +62,7 @@ impl Certificates {
 
     /// One configuration for every name in the table. Others are refused before a key is touched.
     pub fn pick_config(&self) -> Result<Arc<dyn PickConfig>, CertificatesError> {
-        let config = headgate_certs::server_config(self.resolver.clone())?;
+        let config = headgate_certs::server_config(self.resolver.clone(), self.tickets.scoped([]))?;
         Ok(Arc::new(KnownNames { config, resolver: self.resolver.clone() }))
     }
 }

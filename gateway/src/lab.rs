@@ -101,7 +101,7 @@ impl Lab {
             store: store.clone(),
             records: records.clone(),
             executor: executor.clone(),
-            certificates: Certificates::open(&tls, clock.clone()).unwrap(),
+            certificates: Certificates::open(&tls, folder.path(), clock.clone()).unwrap(),
             clock: clock.clone(),
             metrics: Metrics::register(&mut Registry::default()),
             options: ServeOptions {

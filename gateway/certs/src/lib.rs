@@ -18,9 +18,11 @@ pub mod defaults;
 pub mod local_authority;
 pub mod resolver;
 pub mod server_config;
+pub mod tickets;
 pub mod trust;
 
 pub use local_authority::{LocalAuthority, Subject};
 pub use resolver::{CertificateResolver, CertificateTable};
 pub use server_config::{provider, server_config};
+pub use tickets::Tickets;
 pub use trust::{TrustError, TrustStores, Trusted};
