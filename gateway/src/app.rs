@@ -46,7 +46,7 @@ use crate::{
     metrics::Metrics,
     node_config::{Listen, NodeConfig},
     outbound::NodeOutbound,
-    proxy::{AccessLog, Proxy, RequestIds},
+    proxy::{AccessLog, HttpChallenges, Proxy, RequestIds},
     publisher::{Parts, Publisher},
     revisions::Revisions,
     snapshot::{Aliases, ServeOptions},
@@ -202,6 +202,8 @@ impl Gateway {
             server_options: server_options(&edge),
             h2_options: h2_options(&edge.limits),
             draining: AtomicBool::new(false),
+            https: bound.https.first().map(SocketAddr::port),
+            challenges: Arc::new(HttpChallenges::default()),
         };
         let admin_state = AdminState {
             board,
@@ -260,6 +262,7 @@ impl Gateway {
         let mut serving =
             tokio::spawn(headgate_edge::serve(listeners, proxy.clone(), edge.clone(), edge_stops));
         let admin = tokio::spawn(admin.serve(admin_state, stop.child_token()));
+        let publisher = renewer.publisher.clone();
         let sweeping = tokio::spawn(sweeper.run(stop.child_token()));
         let renewing = tokio::spawn(renewer.run(stop.child_token()));
         let rotating = tokio::spawn(rotation.run(stop.child_token()));
@@ -282,7 +285,10 @@ impl Gateway {
         let following = async {
             loop {
                 tokio::select! {
-                    Some(config) = reload.recv() => followers.refollow(&config).await,
+                    Some(config) = reload.recv() => {
+                        followers.refollow(&config).await;
+                        Renewer::reload(&publisher, config.tls.certificates).await;
+                    }
                     () = followers.supervise() => {}
                 }
             }

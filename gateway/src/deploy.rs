@@ -41,8 +41,8 @@ pub use self::{ingest::IngestCache, progress::Progress};
 pub use crate::publisher::Accepted;
 use crate::{
     manifest::{
-        DomainEntry, EntryPoint, FORMAT, FunctionEntry, LinkedEntry, Manifest, SourceEntry,
-        VERSION, WebsiteEntry,
+        DomainEntry, EntryPoint, FORMAT, FunctionEntry, HttpsEntry, LinkedEntry, Manifest,
+        SourceEntry, VERSION, WebsiteEntry,
     },
     publisher::{PublishError, Publisher},
 };
@@ -309,7 +309,11 @@ impl Prepared {
                 .project
                 .domains
                 .iter()
-                .map(|d| DomainEntry { name: d.name.to_string(), host: d.host.clone() })
+                .map(|d| DomainEntry {
+                    name: d.name.to_string(),
+                    host: d.host.clone(),
+                    https: HttpsEntry { redirect: d.https.redirect, hsts: d.https.hsts },
+                })
                 .collect(),
             functions: functions
                 .map(|(f, guest)| FunctionEntry {

@@ -96,7 +96,8 @@ impl Lab {
         let (silence, no_way_out) = (Arc::new(Silence), Arc::new(NoWayOut));
         let executor = Executor::open(config, artefacts, silence, no_way_out, metrics).unwrap();
         let clock = Arc::new(TestClock(AtomicU64::new(NOON)));
-        let tls = TlsConfig { authority: Authority::Local { folder: folder.path().join("ca") } };
+        let authority = Authority::Local { folder: folder.path().join("ca") };
+        let tls = TlsConfig { authority, certificates: Vec::new() };
         let publisher = Arc::new(Publisher::new(Parts {
             store: store.clone(),
             records: records.clone(),

@@ -57,6 +57,23 @@ pub struct DomainEntry {
     /// The resource's name: its file's stem.
     pub name: String,
     pub host: HostPattern,
+    #[serde(default)]
+    pub https: HttpsEntry,
+}
+
+/// What a domain says about HTTPS; both are on unless it opts out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpsEntry {
+    /// Requests in the clear are sent to HTTPS.
+    pub redirect: bool,
+    /// Browsers are told to ask for HTTPS alone.
+    pub hsts: bool,
+}
+
+impl Default for HttpsEntry {
+    fn default() -> Self {
+        Self { redirect: true, hsts: true }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -193,6 +210,7 @@ mod tests {
             domains: vec![DomainEntry {
                 name: "shop".to_owned(),
                 host: "*.shop.example.com".parse().unwrap(),
+                https: HttpsEntry::default(),
             }],
             functions: vec![FunctionEntry {
                 application: None,

@@ -3,6 +3,8 @@
 //! It is built whole from manifests and published by one swap; a reader holds either the old one or
 //! the new one, never half. Nothing in it is computed per request.
 
+mod hosts;
+
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
@@ -16,6 +18,7 @@ use headgate_routing::{
 use headgate_types::{ByteSize, Generation, HostPattern, MethodSet, Revision, Scope};
 use headgate_website::Site;
 
+pub use self::hosts::{HostRule, HostRules};
 use crate::{
     admin::{self, RouteRow, SnapshotView},
     manifest::{EntryPoint, FunctionEntry, Manifest, WebsiteEntry},
@@ -27,6 +30,7 @@ pub struct Snapshot {
     pub revisions: Vec<Revision>,
     routes: RouteTable<Arc<Route>>,
     hosts: Vec<HostPattern>,
+    rules: HostRules,
 }
 
 /// One claim of a project on a host and path, ready to answer.
@@ -105,6 +109,7 @@ impl Snapshot {
             revisions: Vec::new(),
             routes: RouteTableBuilder::new().build(),
             hosts: Vec::new(),
+            rules: HostRules::default(),
         }
     }
 
@@ -121,7 +126,17 @@ impl Snapshot {
             revisions: served.iter().map(|served| served.manifest.revision.clone()).collect(),
             routes: routes.build(),
             hosts: hosts.into_iter().collect(),
+            rules: HostRules::default(),
         }
+    }
+
+    /// The same under these rules.
+    pub fn ruled_by(self, rules: HostRules) -> Self {
+        Self { rules, ..self }
+    }
+
+    pub fn rules(&self) -> &HostRules {
+        &self.rules
     }
 
     pub fn find<'s, 'p>(

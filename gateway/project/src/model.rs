@@ -94,8 +94,18 @@ pub struct Domain {
     pub about: About,
     pub host: HostPattern,
     pub certificate: Certificate,
+    pub https: Https,
     /// Where the host name is written.
     pub place: Place,
+}
+
+/// How a domain is to be asked, where its certificate is one that clients trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Https {
+    /// Requests in the clear are sent to HTTPS.
+    pub redirect: bool,
+    /// Browsers are told to ask for HTTPS alone from then on.
+    pub hsts: bool,
 }
 
 #[derive(Clone, PartialEq, Eq)]

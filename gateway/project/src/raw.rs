@@ -76,6 +76,8 @@ pub(crate) struct Domain {
     pub(crate) certificate_type: Written<Text>,
     pub(crate) certificate_chain: Written<Text>,
     pub(crate) certificate_key: Written<Text>,
+    pub(crate) redirect: Written<bool>,
+    pub(crate) hsts: Written<bool>,
 }
 
 #[derive(Debug)]
@@ -219,13 +221,15 @@ impl Config {
 
 impl Domain {
     pub(crate) fn read(fields: &Fields) -> Self {
-        let certificate = fields.table("certificate");
+        let (certificate, https) = (fields.table("certificate"), fields.table("https"));
         Self {
             fqdn: fields.text("fqdn"),
             certificate_type: certificate.text("type"),
             certificate_chain: certificate.text("cert"),
             certificate_key: certificate.text("key"),
             certificate: certificate.place,
+            redirect: https.flag("redirect"),
+            hsts: https.flag("hsts"),
         }
     }
 }

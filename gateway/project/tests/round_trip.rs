@@ -151,7 +151,8 @@ fn domain(dice: &mut Dice, n: usize) -> Value {
         json!({"type": "auto"}),
         json!({"type": "inline", "cert": "c", "key": "k"}),
     ]);
-    json!({"fqdn": fqdn, "certificate": certificate})
+    let https = dice.of(&[json!(null), json!({"hsts": false}), json!({"redirect": false})]);
+    json!({"fqdn": fqdn, "certificate": certificate, "https": https})
 }
 
 fn function(dice: &mut Dice, n: usize) -> Value {
@@ -305,7 +306,9 @@ fn print(project: &Project) -> Files {
             }
         };
         let fqdn = it.host.to_string();
-        put("domains", head!(it), json!({"fqdn": fqdn, "certificate": certificate}));
+        let https = json!({"redirect": it.https.redirect, "hsts": it.https.hsts});
+        let body = json!({"fqdn": fqdn, "certificate": certificate, "https": https});
+        put("domains", head!(it), body);
     }
     for it in &project.libraries {
         let repository = repository(it.repository.as_ref());
