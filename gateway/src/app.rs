@@ -6,6 +6,7 @@
 mod followers;
 mod name_server;
 mod renewer;
+mod rotation;
 mod sweeper;
 
 use std::{
@@ -36,6 +37,7 @@ use self::{
     followers::Followers,
     name_server::{NameServer, NameSockets},
     renewer::Renewer,
+    rotation::Rotation,
     sweeper::Sweeper,
 };
 use crate::{
@@ -52,7 +54,7 @@ use crate::{
     metrics::Metrics,
     node_config::{Listen, NodeConfig},
     outbound::NodeOutbound,
-    proxy::{AccessLog, Proxy, RequestIds},
+    proxy::{AccessLog, HttpChallenges, Proxy, RequestIds},
     publisher::{Parts, Publisher},
     revisions::Revisions,
     snapshot::{Aliases, ServeOptions},
@@ -76,6 +78,7 @@ pub struct Gateway {
     sweeper: Sweeper,
     renewer: Renewer,
     name_server: Option<NameServer>,
+    rotation: Rotation,
     reporter: Arc<dyn Reporter>,
     urls: Arc<Urls>,
     reload: (mpsc::Sender<NodeConfig>, mpsc::Receiver<NodeConfig>),
@@ -154,8 +157,9 @@ impl Gateway {
             )),
         )
         .context("starting the executor")?;
-        let certificates = Certificates::open(&config.tls, clock.clone())?;
+        let certificates = Certificates::open(&config.tls, &config.state, clock.clone())?;
         let tls = certificates.pick_config()?;
+        let rotation = Rotation { tickets: certificates.tickets().clone() };
 
         let aliases = aliases(&config);
         let publisher = Arc::new(Publisher::new(Parts {
@@ -226,6 +230,8 @@ impl Gateway {
             server_options: server_options(&edge),
             h2_options: h2_options(&edge.limits),
             draining: AtomicBool::new(false),
+            https: bound.https.first().map(SocketAddr::port),
+            challenges: Arc::new(HttpChallenges::default()),
         };
         let admin_state = AdminState {
             board,
@@ -255,6 +261,7 @@ impl Gateway {
             sweeper,
             renewer,
             name_server,
+            rotation,
             reporter,
             urls,
             reload: mpsc::channel(1),
@@ -273,7 +280,8 @@ impl Gateway {
     /// If a listener stops for another reason.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { config, listeners, bound, edge, proxy, admin, admin_state, .. } = self;
-        let Self { mut followers, sweeper, renewer, name_server, reporter, urls, .. } = self;
+        let Self { mut followers, sweeper, renewer, rotation, name_server, reporter, urls, .. } =
+            self;
         let (_keep, mut reload) = self.reload;
         let (stop_edge, edge_stops) = watch::channel(false);
         let stop = CancellationToken::new();
@@ -285,6 +293,7 @@ impl Gateway {
         let mut serving =
             tokio::spawn(headgate_edge::serve(listeners, proxy.clone(), edge.clone(), edge_stops));
         let admin = tokio::spawn(admin.serve(admin_state, stop.child_token()));
+        let publisher = renewer.publisher.clone();
         let sweeping = tokio::spawn(sweeper.run(stop.child_token()));
         let renewing = tokio::spawn(renewer.run(stop.child_token()));
         let keeper = name_server.as_ref().map(|server| server.keeper.clone());
@@ -295,6 +304,7 @@ impl Gateway {
                 None => Ok(naming_stop.cancelled().await),
             }
         });
+        let rotating = tokio::spawn(rotation.run(stop.child_token()));
         followers.follow(&config.projects);
 
         let ready = Event::Ready(Ready {
@@ -319,7 +329,10 @@ impl Gateway {
         let following = async {
             loop {
                 tokio::select! {
-                    Some(config) = reload.recv() => followers.refollow(&config).await,
+                    Some(config) = reload.recv() => {
+                        followers.refollow(&config).await;
+                        Renewer::reload(&publisher, config.tls.certificates).await;
+                    }
                     () = followers.supervise() => {}
                 }
             }
@@ -345,7 +358,7 @@ impl Gateway {
         let drained = serving.await.context("the listeners' task ended")?.context("draining")?;
         stop.cancel();
         followers.stop().await;
-        let _ = tokio::join!(admin, sweeping, renewing, naming);
+        let _ = tokio::join!(admin, sweeping, renewing, naming, rotating);
         reporter.report(Event::Stopped { cut: drained.cut as u64 });
         Ok(())
     }

@@ -1,22 +1,37 @@
 //! `Certificates`: what the node's listeners prove themselves with, kept in step with what is served.
 
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use arc_swap::ArcSwap;
 use headgate_certs::{
-    CertificateResolver, CertificateTable, LocalAuthority,
+    CertificateResolver, CertificateTable, LocalAuthority, Supplied, SuppliedError, Tickets,
     local_authority::{IssueError, OpenError},
+    tickets::NoRandomness,
 };
 use headgate_edge::PickConfig;
 use headgate_types::{Clock, HostPattern};
 use rustls::{ServerConfig, server::ClientHello};
 
-use crate::node_config::{Authority, TlsConfig};
+use crate::node_config::{Authority, CertificateFiles, TlsConfig};
 
-/// The local authority and the table it fills.
+/// The keys of session tickets, in the state folder.
+const TICKET_KEYS: &str = "ticket.keys";
+
+/// The local authority, what the operator supplied, the table both fill, and the tickets by which clients
+/// come back.
 #[derive(Debug)]
 pub struct Certificates {
     authority: LocalAuthority,
+    clock: Arc<dyn Clock>,
+    /// The operator's, in the order of `node.yaml`.
+    supplied: ArcSwap<Vec<Supplied>>,
     resolver: Arc<CertificateResolver>,
+    tickets: Arc<Tickets>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -27,26 +42,81 @@ pub enum CertificatesError {
     Issue(#[from] IssueError),
     #[error("TLS cannot be set up")]
     Tls(#[from] rustls::Error),
+    #[error("session tickets cannot be made")]
+    Tickets(#[from] NoRandomness),
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("the certificate {} cannot be used with the key {}", cert.display(), key.display())]
+    Supplied { cert: PathBuf, key: PathBuf, source: SuppliedError },
 }
 
 impl Certificates {
-    pub fn open(config: &TlsConfig, clock: Arc<dyn Clock>) -> Result<Self, CertificatesError> {
+    pub fn open(
+        config: &TlsConfig,
+        state: &Path,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CertificatesError> {
         let Authority::Local { folder } = &config.authority;
-        let authority = LocalAuthority::open(folder, clock)?;
-        Ok(Self { authority, resolver: CertificateResolver::new(CertificateTable::default()) })
+        let authority = LocalAuthority::open(folder, clock.clone())?;
+        let supplied = ArcSwap::from_pointee(read_all(&config.certificates)?);
+        let resolver = CertificateResolver::new(CertificateTable::default());
+        let tickets = Tickets::open(&state.join(TICKET_KEYS), clock.clone())?;
+        Ok(Self { authority, clock, supplied, resolver, tickets })
     }
 
-    /// Has a certificate ready for every one of these hosts and for none else.
-    pub fn cover(&self, hosts: &[HostPattern]) -> Result<(), CertificatesError> {
-        self.resolver.store(self.authority.table_for(hosts)?);
+    /// Reads the operator's certificates anew; they are shown from the next [`cover`](Self::cover) on.
+    ///
+    /// # Errors
+    /// If one of them cannot be used. Those before stay, all of them.
+    pub fn reload(&self, files: &[CertificateFiles]) -> Result<(), CertificatesError> {
+        self.supplied.store(Arc::new(read_all(files)?));
         Ok(())
+    }
+
+    /// For whoever has their keys rotated.
+    pub fn tickets(&self) -> &Arc<Tickets> {
+        &self.tickets
+    }
+
+    /// Has a certificate ready for every one of these hosts and for none else: the operator's where there
+    /// is one that holds, else one of the local authority. Returns the hosts whose certificate is not of
+    /// our own making, so that clients can be expected to trust it.
+    pub fn cover(&self, hosts: &[HostPattern]) -> Result<HashSet<HostPattern>, CertificatesError> {
+        let (now, supplied) = (self.clock.now(), self.supplied.load());
+        let find = |host: &HostPattern| {
+            supplied.iter().find(|supplied| supplied.covers(host) && supplied.is_valid_at(now))
+        };
+        let (found, others): (Vec<_>, Vec<_>) =
+            hosts.iter().map(|host| (host, find(host))).partition(|(_, found)| found.is_some());
+        let mut table = self.authority.table_for(others.into_iter().map(|(host, _)| host))?;
+        let mut trusted = HashSet::with_capacity(found.len());
+        for (host, supplied) in found.into_iter().filter_map(|(h, found)| Some((h, found?))) {
+            table.insert(host, supplied.key().clone());
+            if !supplied.is_self_signed() {
+                trusted.insert(host.clone());
+            }
+        }
+        self.resolver.store(table);
+        Ok(trusted)
     }
 
     /// One configuration for every name in the table. Others are refused before a key is touched.
     pub fn pick_config(&self) -> Result<Arc<dyn PickConfig>, CertificatesError> {
-        let config = headgate_certs::server_config(self.resolver.clone())?;
+        let config = headgate_certs::server_config(self.resolver.clone(), self.tickets.scoped([]))?;
         Ok(Arc::new(KnownNames { config, resolver: self.resolver.clone() }))
     }
+}
+
+fn read_all(files: &[CertificateFiles]) -> Result<Vec<Supplied>, CertificatesError> {
+    let read = |path: &PathBuf| {
+        fs::read(path).map_err(|source| CertificatesError::Read { path: path.clone(), source })
+    };
+    let supplied = files.iter().map(|CertificateFiles { cert, key }| {
+        Supplied::from_pem(&read(cert)?, &read(key)?).map_err(|source| {
+            CertificatesError::Supplied { cert: cert.clone(), key: key.clone(), source }
+        })
+    });
+    supplied.collect()
 }
 
 #[derive(Debug)]

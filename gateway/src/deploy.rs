@@ -41,8 +41,8 @@ pub use self::{ingest::IngestCache, progress::Progress};
 pub use crate::publisher::Accepted;
 use crate::{
     manifest::{
-        DomainEntry, EntryPoint, FORMAT, FunctionEntry, LinkedEntry, Manifest, RecordEntry,
-        SourceEntry, VERSION, WebsiteEntry,
+        DomainEntry, EntryPoint, FORMAT, FunctionEntry, HttpsEntry, LinkedEntry, Manifest,
+        RecordEntry, SourceEntry, VERSION, WebsiteEntry,
     },
     publisher::{PublishError, Publisher},
 };
@@ -348,6 +348,7 @@ fn domain(domain: &Domain) -> DomainEntry {
     DomainEntry {
         name: domain.name.to_string(),
         host: domain.host.clone(),
+        https: HttpsEntry { redirect: domain.https.redirect, hsts: domain.https.hsts },
         records: domain.records.iter().map(record).collect(),
     }
 }

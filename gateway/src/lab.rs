@@ -100,12 +100,13 @@ impl Lab {
         let (silence, no_way_out) = (Arc::new(Silence), Arc::new(NoWayOut));
         let executor = Executor::open(config, artefacts, silence, no_way_out, metrics).unwrap();
         let clock = Arc::new(TestClock(AtomicU64::new(NOON)));
-        let tls = TlsConfig { authority: Authority::Local { folder: folder.path().join("ca") } };
+        let authority = Authority::Local { folder: folder.path().join("ca") };
+        let tls = TlsConfig { authority, certificates: Vec::new() };
         let publisher = Arc::new(Publisher::new(Parts {
             store: store.clone(),
             records: records.clone(),
             executor: executor.clone(),
-            certificates: Certificates::open(&tls, clock.clone()).unwrap(),
+            certificates: Certificates::open(&tls, folder.path(), clock.clone()).unwrap(),
             clock: clock.clone(),
             metrics: Metrics::register(&mut Registry::default()),
             options: ServeOptions {

@@ -58,6 +58,8 @@ pub struct DomainEntry {
     /// The resource's name: its file's stem.
     pub name: String,
     pub host: HostPattern,
+    #[serde(default)]
+    pub https: HttpsEntry,
     /// What its project wants to be answered for names of it; none in a manifest of a version that read
     /// none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -97,6 +99,21 @@ impl From<RecordEntry> for RecordText {
     fn from(entry: RecordEntry) -> Self {
         let RecordEntry { name, ttl, data } = entry;
         Self { name, ttl, kind: data.kind(), value: data.to_string() }
+    }
+}
+
+/// What a domain says about HTTPS; both are on unless it opts out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpsEntry {
+    /// Requests in the clear are sent to HTTPS.
+    pub redirect: bool,
+    /// Browsers are told to ask for HTTPS alone.
+    pub hsts: bool,
+}
+
+impl Default for HttpsEntry {
+    fn default() -> Self {
+        Self { redirect: true, hsts: true }
     }
 }
 
@@ -234,6 +251,7 @@ mod tests {
             domains: vec![DomainEntry {
                 name: "shop".to_owned(),
                 host: "*.shop.example.com".parse().unwrap(),
+                https: HttpsEntry::default(),
                 records: [
                     (RecordType::Mx, "10 mail.example.net"),
                     (RecordType::Txt, "v=spf1 \\ \"-all\""),

@@ -169,6 +169,16 @@ pub struct AdminConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsConfig {
     pub authority: Authority,
+    /// The operator's own; each serves the hosts it names. Read again on SIGHUP.
+    pub certificates: Vec<CertificateFiles>,
+}
+
+/// A certificate and its key, as PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateFiles {
+    /// The chain, the host's own certificate first.
+    pub cert: PathBuf,
+    pub key: PathBuf,
 }
 
 /// Who signs this node's certificates.

@@ -15,6 +15,7 @@
 
 mod access_log;
 mod context;
+mod https;
 mod invoke;
 mod respond;
 mod trace;
@@ -31,13 +32,14 @@ use std::{
 };
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use futures::FutureExt;
 use headgate_edge::{
     ConnectionInfo,
     defaults::{BODY_DISCARD, URI_BYTES},
 };
 use headgate_routing::{Found, RequestHost, RequestPath};
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use pingora_core::{
     apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream},
     protocols::http::{ServerSession, v2::server::H2Options},
@@ -47,7 +49,12 @@ use pingora_error::{Error, ErrorType};
 use tracing::debug;
 
 pub(crate) use self::invoke::{Hop, pass_on};
-pub use self::{access_log::AccessLog, context::RequestContext, trace::RequestIds};
+pub use self::{
+    access_log::AccessLog,
+    context::RequestContext,
+    https::{HttpChallenges, TooManyChallenges},
+    trace::RequestIds,
+};
 use crate::{
     blob_cache::BlobCache,
     loops,
@@ -73,6 +80,9 @@ pub struct Proxy {
     pub(crate) h2_options: H2Options,
     /// The node shuts down: connections end with the answer under way.
     pub(crate) draining: AtomicBool,
+    /// The port that requests in the clear are sent to; `None` on a node without HTTPS.
+    pub(crate) https: Option<u16>,
+    pub(crate) challenges: Arc<HttpChallenges>,
 }
 
 /// What a request asks for, resolved. Holds no borrow of the snapshot, which may be replaced meanwhile.
@@ -85,6 +95,14 @@ enum Resolved {
     },
     MethodNotAllowed {
         allow: String,
+    },
+    /// In the clear, to a host that is asked over HTTPS.
+    Redirect {
+        location: HeaderValue,
+    },
+    /// The answer to a challenge of a certificate authority.
+    Challenge {
+        key_authorization: Bytes,
     },
     NotFound,
     /// No project claims the host.
@@ -108,10 +126,14 @@ impl Proxy {
             // A connection that stalls is the edge's affair; a stream that does, of one that moves, is ours.
             session.set_write_timeout(Some(WRITE));
         }
-        match self.resolve(session) {
+        match self.resolve(session, ctx) {
             Resolved::Route { route, params, below } => {
                 ctx.route = Some(route.clone());
                 self.serve(session, ctx, &route, params, below).await
+            }
+            Resolved::Redirect { location } => respond::redirect(session, ctx, location).await,
+            Resolved::Challenge { key_authorization } => {
+                respond::challenge(session, ctx, key_authorization).await
             }
             Resolved::MethodNotAllowed { allow } => {
                 respond::method_not_allowed(session, ctx, &allow).await
@@ -153,7 +175,7 @@ impl Proxy {
         }
     }
 
-    fn resolve(&self, session: &ServerSession) -> Resolved {
+    fn resolve(&self, session: &ServerSession, ctx: &mut RequestContext<'_>) -> Resolved {
         let request = session.req_header();
         if request.method == Method::CONNECT {
             return Resolved::Tunnel;
@@ -171,6 +193,20 @@ impl Proxy {
             return Resolved::BadRequest("the request's path is not a valid path");
         };
         let snapshot = self.snapshot.load();
+        let rule = snapshot.rules().find(host.as_str());
+        if context::is_secure(session) {
+            ctx.hsts = rule.hsts;
+        } else {
+            let path = request.uri.path();
+            if let Some(key_authorization) = self.challenges.find(path) {
+                return Resolved::Challenge { key_authorization };
+            }
+            if let Some(port) = self.https.filter(|_| rule.redirect && !https::is_challenge(path))
+                && let Some(location) = https::location(host.as_str(), port, &request.uri)
+            {
+                return Resolved::Redirect { location };
+            }
+        }
         let method = request.method.as_str();
         let mut found = snapshot.find(host.as_str(), method, &path);
         if matches!(found, Found::UnknownHost) && context::is_loopback(host.as_str()) {

@@ -30,7 +30,8 @@ use crate::{
     certificates::{Certificates, CertificatesError},
     manifest::{DecodeError, Manifest, VERSION},
     metrics::Metrics,
-    snapshot::{ServeOptions, Served, Snapshot, SnapshotCell},
+    node_config::CertificateFiles,
+    snapshot::{HostRules, ServeOptions, Served, Snapshot, SnapshotCell},
 };
 
 /// How long a look at all blobs of a branch is good for. The sweeper's grace is longer by far.
@@ -242,11 +243,28 @@ impl Publisher {
         Ok(())
     }
 
-    /// Issues certificates anew whose time has come. Without deploys nobody else does.
+    /// Issues certificates anew whose time has come, and shows what came in since. Without deploys nobody
+    /// else does.
     pub fn renew(&self) -> Result<(), PublishError> {
         // Locked, so that the table of this snapshot does not replace that of a later one.
-        let _state = self.lock();
-        Ok(self.parts.certificates.cover(self.cell.load().hosts())?)
+        let mut state = self.lock();
+        let snapshot = self.cell.load();
+        let trusted = self.parts.certificates.cover(snapshot.hosts())?;
+        let published = self.published.load();
+        let served: Vec<_> = published.iter().map(|current| current.served.clone()).collect();
+        if HostRules::new(&served, &trusted) == *snapshot.rules() {
+            return Ok(());
+        }
+        self.publish(&mut state)
+    }
+
+    /// Reads the operator's certificates anew and shows them.
+    ///
+    /// # Errors
+    /// If one of them cannot be used; those before stay.
+    pub fn reload_certificates(&self, files: &[CertificateFiles]) -> Result<(), PublishError> {
+        self.parts.certificates.reload(files)?;
+        self.renew()
     }
 
     /// Stores the manifest of a revision that is all there. What is `served` already is there as far as
@@ -354,10 +372,11 @@ impl Publisher {
         let served: Vec<_> = state.current.iter().map(|current| current.served.clone()).collect();
         let generation = state.generation.next();
         let aliases = &self.parts.options.aliases;
-        let snapshot = Arc::new(Snapshot::build(generation, &served, aliases));
+        let snapshot = Snapshot::build(generation, &served, aliases);
         // Certificates first: a host that is routed must not be refused at the handshake.
-        self.parts.certificates.cover(snapshot.hosts())?;
-        self.cell.publish(snapshot);
+        let trusted = self.parts.certificates.cover(snapshot.hosts())?;
+        let snapshot = snapshot.ruled_by(HostRules::new(&served, &trusted));
+        self.cell.publish(Arc::new(snapshot));
         state.generation = generation;
         self.published.store(Arc::new(state.current.clone()));
         self.parts.metrics.published(generation, started.elapsed().as_secs_f64());

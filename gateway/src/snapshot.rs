@@ -4,6 +4,7 @@
 //! the new one, never half. Nothing in it is computed per request.
 
 mod aliases;
+mod hosts;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -22,7 +23,10 @@ use headgate_routing::{
 use headgate_types::{ByteSize, Generation, HostPattern, MethodSet, Revision, Scope};
 use headgate_website::Site;
 
-pub use self::aliases::{Aliases, host_label};
+pub use self::{
+    aliases::{Aliases, host_label},
+    hosts::{HostRule, HostRules},
+};
 use crate::{
     admin::{self, RouteRow, SnapshotView},
     manifest::{EntryPoint, FunctionEntry, Manifest, WebsiteEntry},
@@ -34,6 +38,7 @@ pub struct Snapshot {
     pub revisions: Vec<Revision>,
     routes: RouteTable<Arc<Route>>,
     hosts: Vec<HostPattern>,
+    rules: HostRules,
 }
 
 /// One claim of a project on a host and path, ready to answer.
@@ -103,6 +108,7 @@ impl Snapshot {
             revisions: Vec::new(),
             routes: RouteTableBuilder::new().build(),
             hosts: Vec::new(),
+            rules: HostRules::default(),
         }
     }
 
@@ -130,7 +136,17 @@ impl Snapshot {
             revisions: served.iter().map(|served| served.manifest.revision.clone()).collect(),
             routes: routes.build(),
             hosts: hosts.into_iter().collect(),
+            rules: HostRules::default(),
         }
+    }
+
+    /// The same under these rules.
+    pub fn ruled_by(self, rules: HostRules) -> Self {
+        Self { rules, ..self }
+    }
+
+    pub fn rules(&self) -> &HostRules {
+        &self.rules
     }
 
     pub fn find<'s, 'p>(

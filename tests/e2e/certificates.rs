@@ -1,10 +1,10 @@
 //! HTTPS by the node's own authority: who trusts its root trusts every host of its projects.
 
-use std::process::Output;
+use std::process::{Output, Stdio};
 
 use headgate_tests::{GitRepo, Protocol, TestNode, fixture};
 use serde_json::json;
-use tokio::process::Command;
+use tokio::{io::AsyncWriteExt, process::Command};
 
 #[tokio::test]
 async fn every_host_has_a_certificate_that_the_authority_signed() {
@@ -79,6 +79,60 @@ async fn the_root_survives_a_restart() {
     assert_eq!(std::fs::read(node.root()).unwrap(), root);
     let mut client = node.client(Protocol::Https1, "small.example.com").await;
     assert_eq!(client.get("/").await.text(), "one");
+}
+
+/// As most programs that are no browsers resume: OpenSSL, with what it kept in a file.
+#[tokio::test]
+async fn a_session_goes_on_after_a_restart() {
+    let repo = GitRepo::small("small.example.com", "one");
+    let config = json!({"projects": [{"name": "small", "config": repo.url(), "branch": "main"}]});
+    let mut node = TestNode::run(config).await;
+    let folder = tempfile::tempdir().unwrap();
+    let versions = ["-tls1_2", "-tls1_3"];
+    let kept = |version: &str| folder.path().join(version).display().to_string();
+    for version in versions {
+        let shaken = openssl(&node, &[version, "-sess_out", &kept(version)]).await;
+        assert!(shaken.contains("New, TLSv1"), "{version}: {shaken}");
+    }
+    let keys = std::fs::read(node.state().join("ticket.keys")).unwrap();
+    node.terminate();
+    node.exited().await;
+    node.restart().await;
+    for version in versions {
+        let resumed = openssl(&node, &[version, "-sess_in", &kept(version)]).await;
+        assert!(resumed.contains("Reused, TLSv1"), "{version}: {resumed}");
+    }
+    assert_eq!(std::fs::read(node.state().join("ticket.keys")).unwrap(), keys);
+
+    node.terminate();
+    node.exited().await;
+    std::fs::remove_file(node.state().join("ticket.keys")).unwrap();
+    node.restart().await;
+    for version in versions {
+        let shaken = openssl(&node, &[version, "-sess_in", &kept(version)]).await;
+        assert!(shaken.contains("New, TLSv1"), "{version}: {shaken}");
+    }
+}
+
+/// What `openssl s_client` says of a handshake and one request over it.
+async fn openssl(node: &TestNode, arguments: &[&str]) -> String {
+    let mut client = Command::new("openssl")
+        .args(["s_client", "-ign_eof", "-servername", "small.example.com"])
+        .args(["-connect", &node.https().to_string()])
+        .arg("-CAfile")
+        .arg(node.root())
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("openssl is installed");
+    let request = b"GET / HTTP/1.1\r\nhost: small.example.com\r\nconnection: close\r\n\r\n";
+    client.stdin.take().unwrap().write_all(request).await.unwrap();
+    let output = client.wait_with_output().await.unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("HTTP/1.1 200"), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    text
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@
 //! says what was seen. Nothing sleeps; whatever takes time is waited for with a deadline, [`PATIENCE`],
 //! which is far above what is expected so that a busy machine does not fail a test.
 
+mod authority;
 mod client;
 mod command;
 mod events;
@@ -29,6 +30,7 @@ mod upstream;
 use std::{path::PathBuf, time::Duration};
 
 pub use self::{
+    authority::{Authority, Certificate},
     client::{Answer, Body, Client, Protocol, Stream, Upload, body, empty},
     command::headgate,
     eventually::eventually,

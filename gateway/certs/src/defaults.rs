@@ -23,3 +23,16 @@ pub const ISSUED: usize = 10_000;
 
 /// TLS 1.2 sessions kept in memory for clients that do not take tickets; about 1 KiB each.
 pub const SESSIONS: usize = 4096;
+
+/// A ticket key seals for this long, then the next one does. Whoever takes a key can read the TLS 1.2
+/// sessions of its time.
+pub const TICKET_ROTATION: Duration = Duration::from_secs(12 * 60 * 60);
+
+/// And opens for this long: every ticket is good for half a day at least, none for more than a day.
+pub const TICKET_KEY_LIFE: Duration = DAY;
+
+/// A key from further in the future than this was made by a clock that has been set right since.
+pub const TICKET_CLOCK_SLACK: Duration = Duration::from_secs(60 * 60);
+
+/// Longest ticket looked at: a session holds the client's certificates, some kilobytes at most.
+pub const TICKET_BYTES: usize = 16 * 1024;

@@ -1,8 +1,10 @@
 //! Certificates: where they come from, and which one a client is shown.
 //!
 //! ```text
-//! LocalAuthority ──issue──► CertificateTable ──store──► CertificateResolver ──► rustls handshake
-//!     (dev)                  names → keys                one ArcSwap
+//! LocalAuthority ──issue──┐
+//!     (dev)               ├► CertificateTable ──store──► CertificateResolver ──► rustls handshake
+//! Supplied ───────────────┘   names → keys                one ArcSwap              ▲
+//!     (by the operator)                                           Tickets ─────────┘
 //! ```
 //!
 //! The resolver answers from memory only: an unknown name costs a lookup and an alert, never a disk
@@ -21,10 +23,14 @@ pub mod local_authority;
 pub mod resolver;
 pub mod server_config;
 pub mod store;
+pub mod supplied;
+pub mod tickets;
 pub mod trust;
 
 pub use held::{HeldCertificate, InvalidCertificate};
 pub use local_authority::{LocalAuthority, Subject};
 pub use resolver::{CertificateResolver, CertificateTable};
 pub use server_config::{provider, server_config};
+pub use supplied::{Supplied, SuppliedError};
+pub use tickets::Tickets;
 pub use trust::{TrustError, TrustStores, Trusted};

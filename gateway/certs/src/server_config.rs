@@ -6,9 +6,9 @@ use rustls::{
     ServerConfig,
     crypto::{
         CryptoProvider,
-        aws_lc_rs::{self, Ticketer, cipher_suite, kx_group},
+        aws_lc_rs::{self, cipher_suite, kx_group},
     },
-    server::{ResolvesServerCert, ServerSessionMemoryCache},
+    server::{ProducesTickets, ResolvesServerCert, ServerSessionMemoryCache},
     version::{TLS12, TLS13},
 };
 
@@ -39,21 +39,21 @@ pub fn provider() -> Arc<CryptoProvider> {
     })
 }
 
-/// A server's settings: TLS 1.2 and 1.3, h2 and HTTP/1.1, tickets whose keys are replaced every six
-/// hours, no early data.
+/// A server's settings: TLS 1.2 and 1.3, h2 and HTTP/1.1, no early data.
 ///
 /// # Errors
 ///
-/// If the machine has no randomness for ticket keys.
+/// If what we offer is not what the library can do, which a test would show.
 pub fn server_config(
     resolver: Arc<dyn ResolvesServerCert>,
+    tickets: Arc<dyn ProducesTickets>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13, &TLS12])?
         .with_no_client_auth()
         .with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config.ticketer = Ticketer::new()?;
+    config.ticketer = tickets;
     config.session_storage = ServerSessionMemoryCache::new(defaults::SESSIONS);
     // What early data asks for can be replayed by anyone who saw it (RFC 8446 §8).
     config.max_early_data_size = 0;
@@ -62,12 +62,17 @@ pub fn server_config(
 
 #[cfg(test)]
 mod tests {
+    use headgate_types::SystemClock;
+
     use super::*;
-    use crate::CertificateResolver;
+    use crate::{CertificateResolver, Tickets};
 
     #[test]
     fn the_profile_is_intermediate_with_post_quantum_first() {
-        let config = server_config(CertificateResolver::new(Default::default())).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let tickets = Tickets::open(&folder.path().join("tickets"), Arc::new(SystemClock)).unwrap();
+        let resolver = CertificateResolver::new(Default::default());
+        let config = server_config(resolver, tickets.scoped([])).unwrap();
         let provider = config.crypto_provider();
         let groups: Vec<_> = provider.kx_groups.iter().map(|group| group.name()).collect();
         assert_eq!(groups[0], rustls::NamedGroup::X25519MLKEM768);

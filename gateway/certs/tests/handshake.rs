@@ -2,15 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::{net::IpAddr, sync::Arc};
+use std::{fs, net::IpAddr, path::Path, sync::Arc};
 
 use headgate_certs::{
-    CertificateResolver, CertificateTable, LocalAuthority, Subject, provider, server_config,
+    CertificateResolver, CertificateTable, LocalAuthority, Subject, Tickets, provider,
+    server_config,
 };
 use headgate_types::{HostPattern, SystemClock};
 use rustls::{
     ClientConfig, HandshakeKind, NamedGroup, ProtocolVersion, RootCertStore,
+    SupportedProtocolVersion,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
+    version::{TLS12, TLS13},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream};
@@ -19,7 +22,7 @@ struct Server {
     acceptor: TlsAcceptor,
     resolver: Arc<CertificateResolver>,
     client: Arc<ClientConfig>,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     authority: LocalAuthority,
 }
 
@@ -36,19 +39,44 @@ fn server(hosts: &[&str]) -> Server {
         .with_no_client_auth();
     client.alpn_protocols = vec![b"h2".to_vec()];
     Server {
-        acceptor: TlsAcceptor::from(server_config(resolver.clone()).unwrap()),
+        acceptor: acceptor(&resolver, dir.path()),
         resolver,
         client: Arc::new(client),
-        _dir: dir,
+        dir,
         authority,
     }
+}
+
+/// A client of one version, which remembers its sessions.
+fn client(
+    authority: &LocalAuthority,
+    version: &'static SupportedProtocolVersion,
+) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(authority.root_pem().as_bytes()).unwrap()).unwrap();
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Arc::new(config)
 }
 
 fn parse(hosts: &[&str]) -> Vec<HostPattern> {
     hosts.iter().map(|host| host.parse().unwrap()).collect()
 }
 
+fn acceptor(resolver: &Arc<CertificateResolver>, dir: &Path) -> TlsAcceptor {
+    let tickets = Tickets::open(&dir.join("tickets"), Arc::new(SystemClock)).unwrap();
+    TlsAcceptor::from(server_config(resolver.clone(), tickets.scoped([])).unwrap())
+}
+
 impl Server {
+    /// As another process would go on in the same folder.
+    fn restart(&mut self) {
+        self.acceptor = acceptor(&self.resolver, self.dir.path());
+    }
+
     async fn connect(&self, name: &str) -> Result<TlsStream<tokio::io::DuplexStream>, String> {
         let (near, far) = tokio::io::duplex(64 * 1024);
         let acceptor = self.acceptor.clone();
@@ -128,17 +156,26 @@ async fn clients_get_tls_1_3_with_post_quantum_keys_and_resume() {
 }
 
 #[tokio::test]
+async fn sessions_go_on_after_a_restart_as_long_as_the_keys_are_there() {
+    for version in [&TLS13, &TLS12] {
+        let mut server = server(&[]);
+        server.client = client(&server.authority, version);
+        let kind = async |server: &Server| {
+            server.connect("localhost").await.unwrap().get_ref().1.handshake_kind()
+        };
+        assert_eq!(kind(&server).await, Some(HandshakeKind::Full), "{version:?}");
+        server.restart();
+        assert_eq!(kind(&server).await, Some(HandshakeKind::Resumed), "{version:?}");
+        fs::remove_file(server.dir.path().join("tickets")).unwrap();
+        server.restart();
+        assert_eq!(kind(&server).await, Some(HandshakeKind::Full), "{version:?}");
+    }
+}
+
+#[tokio::test]
 async fn tls_1_2_is_spoken_with_forward_secrecy() {
     let mut server = server(&[]);
-    let mut roots = RootCertStore::empty();
-    let root = CertificateDer::from_pem_slice(server.authority.root_pem().as_bytes()).unwrap();
-    roots.add(root).unwrap();
-    let old = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&rustls::version::TLS12])
-        .unwrap()
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    server.client = Arc::new(old);
+    server.client = client(&server.authority, &TLS12);
     let tls = server.connect("localhost").await.unwrap();
     let suite = tls.get_ref().1.negotiated_cipher_suite().unwrap().suite();
     assert!(suite.as_str().unwrap().starts_with("TLS_ECDHE_ECDSA_"), "{suite:?}");

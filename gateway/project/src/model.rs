@@ -94,6 +94,7 @@ pub struct Domain {
     pub about: About,
     pub host: HostPattern,
     pub certificate: Certificate,
+    pub https: Https,
     /// In the order in which they are written; those of one name and type have one TTL.
     pub records: Vec<Record>,
     /// Where the host name is written.
@@ -110,6 +111,15 @@ pub struct Record {
     pub data: RecordData,
     /// Where the value is written.
     pub place: Place,
+}
+
+/// How a domain is to be asked, where its certificate is one that clients trust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Https {
+    /// Requests in the clear are sent to HTTPS.
+    pub redirect: bool,
+    /// Browsers are told to ask for HTTPS alone from then on.
+    pub hsts: bool,
 }
 
 #[derive(Clone, PartialEq, Eq)]

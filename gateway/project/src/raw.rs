@@ -77,6 +77,8 @@ pub(crate) struct Domain {
     pub(crate) certificate_chain: Written<Text>,
     pub(crate) certificate_key: Written<Text>,
     pub(crate) records: Written<Vec<Record>>,
+    pub(crate) redirect: Written<bool>,
+    pub(crate) hsts: Written<bool>,
 }
 
 #[derive(Debug)]
@@ -229,7 +231,7 @@ impl Config {
 
 impl Domain {
     pub(crate) fn read(fields: &Fields) -> Self {
-        let certificate = fields.table("certificate");
+        let (certificate, https) = (fields.table("certificate"), fields.table("https"));
         Self {
             fqdn: fields.text("fqdn"),
             certificate_type: certificate.text("type"),
@@ -239,6 +241,8 @@ impl Domain {
                 .items("records")
                 .map(|items| items.into_iter().map(Record::read).collect()),
             certificate: certificate.place,
+            redirect: https.flag("redirect"),
+            hsts: https.flag("hsts"),
         }
     }
 }

@@ -151,7 +151,8 @@ fn domain(dice: &mut Dice, n: usize) -> Value {
         json!({"type": "auto"}),
         json!({"type": "inline", "cert": "c", "key": "k"}),
     ]);
-    let mut domain = json!({"fqdn": fqdn, "certificate": certificate});
+    let https = dice.of(&[json!(null), json!({"hsts": false}), json!({"redirect": false})]);
+    let mut domain = json!({"fqdn": fqdn, "certificate": certificate, "https": https});
     if !fqdn.starts_with('*') {
         domain["records"] = (0..dice.roll(8)).map(|n| record(dice, n)).collect();
     }
@@ -340,10 +341,11 @@ fn print(project: &Project) -> Files {
             })
         };
         let records: Vec<_> = it.records.iter().map(record).collect();
+        let https = json!({"redirect": it.https.redirect, "hsts": it.https.hsts});
         put(
             "domains",
             head!(it),
-            json!({"fqdn": fqdn, "certificate": certificate, "records": records}),
+            json!({"fqdn": fqdn, "certificate": certificate, "https": https, "records": records}),
         );
     }
     for it in &project.libraries {

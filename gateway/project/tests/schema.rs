@@ -157,7 +157,12 @@ fn documents() -> Vec<(&'static str, Value)> {
         ("applications/x/config.yaml", vec![]),
         ("databases/x.yaml", vec![matched.clone(), old_keys, json!({"storage": {"size": "5GB"}})]),
         ("databases/x.yaml", vec![json!({"useRegex": true, "storage": {"size": "5GB"}})]),
-        ("domains/x.yaml", vec![json!({"fqdn": "x.example.com", "certificate": certificate})]),
+        (
+            "domains/x.yaml",
+            vec![
+                json!({"fqdn": "x.example.com", "certificate": certificate, "https": {"redirect": false, "hsts": true}}),
+            ],
+        ),
         ("domains/x.yaml", vec![json!({"fqdn": "x.example.com", "certificate": {"type": "auto"}})]),
         (
             "domains/x.yaml",

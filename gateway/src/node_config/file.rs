@@ -19,8 +19,8 @@ use headgate_project::{
 };
 
 use super::{
-    AdminConfig, Authority, ConfigError, DevAids, ExecutorConfig, Limits, Listen, LogConfig,
-    NodeConfig, StoreConfig, TlsConfig, defaults, dev::SOCKET,
+    AdminConfig, Authority, CertificateFiles, ConfigError, DevAids, ExecutorConfig, Limits, Listen,
+    LogConfig, NodeConfig, StoreConfig, TlsConfig, defaults, dev::SOCKET,
 };
 
 mod names;
@@ -121,7 +121,10 @@ impl Reader<'_> {
             admin: self.admin(&file.table("admin"), &state),
             workers: nonzero(file, "workers").unwrap_or_else(defaults::workers),
             // The one authority there is; the table lets no other word pass.
-            tls: TlsConfig { authority: Authority::Local { folder: state.join("ca") } },
+            tls: TlsConfig {
+                authority: Authority::Local { folder: state.join("ca") },
+                certificates: self.certificates(&file.table("tls")),
+            },
             projects,
             executor: self.executor(&file.table("executor")),
             limits: self.limits(&file.table("limits")),
@@ -174,6 +177,15 @@ impl Reader<'_> {
         let socket = file.text("socket").value();
         let socket = socket.map_or_else(|| state.join(SOCKET), |text| self.path(&text));
         AdminConfig { socket, listen }
+    }
+
+    fn certificates(&mut self, file: &Fields) -> Vec<CertificateFiles> {
+        let items = file.items("certificates").value().map_or_else(Vec::new, |items| items.value);
+        let files = items.iter().filter_map(|item| {
+            let (cert, key) = (item.text("cert").value()?, item.text("key").value()?);
+            Some(CertificateFiles { cert: self.path(&cert), key: self.path(&key) })
+        });
+        files.collect()
     }
 
     fn executor(&mut self, file: &Fields) -> ExecutorConfig {

@@ -8,6 +8,7 @@ use std::{
 
 use headgate_executor::Phases;
 use headgate_types::RequestId;
+use pingora_core::protocols::http::ServerSession;
 use pingora_http::RequestHeader;
 
 use crate::snapshot::Route;
@@ -25,6 +26,8 @@ pub struct RequestContext<'p> {
     pub cut: bool,
     /// Why the answer is an error, for the log.
     pub failure: Option<String>,
+    /// The answer says that the host is to be asked over HTTPS alone.
+    pub hsts: bool,
     /// The node shuts down.
     pub draining: &'p AtomicBool,
 }
@@ -39,6 +42,7 @@ impl<'p> RequestContext<'p> {
             phases: Phases::default(),
             failure: None,
             cut: false,
+            hsts: false,
             draining,
         }
     }
@@ -50,6 +54,10 @@ pub(super) fn host(request: &RequestHeader) -> Option<&str> {
         Some(authority) => Some(authority.as_str()),
         None => request.headers.get(http::header::HOST)?.to_str().ok(),
     }
+}
+
+pub(super) fn is_secure(session: &ServerSession) -> bool {
+    session.digest().is_some_and(|digest| digest.ssl_digest.is_some())
 }
 
 /// A request by loopback address is one for `localhost`, so that `http://127.0.0.1:8080` just works.

@@ -26,7 +26,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use self::upload::Upload;
-use super::{RequestContext, respond, trace};
+use super::{RequestContext, context::is_secure, respond, trace};
 use crate::snapshot::Route;
 
 type Written = pingora_error::Result<()>;
@@ -269,8 +269,4 @@ fn frame_body(session: &mut ServerSession, fields: &mut HeaderMap, whole: Option
         }
         None => session.set_keepalive(None),
     }
-}
-
-fn is_secure(session: &ServerSession) -> bool {
-    session.digest().is_some_and(|digest| digest.ssl_digest.is_some())
 }

@@ -15,7 +15,7 @@ use pingora_error::{Error, ErrorSource, ErrorType};
 use pingora_http::ResponseHeader;
 use tracing::{debug, error, info};
 
-use super::{RequestContext, trace};
+use super::{RequestContext, https, trace};
 use crate::{policy::Policy, snapshot::Route, status::StatusBoard};
 
 mod page;
@@ -43,6 +43,10 @@ pub(super) fn head(
     // No secret, but never the same again: HPACK would push out of its table what comes again and again.
     id.set_sensitive(true);
     parts.headers.insert(trace::REQUEST_ID, id);
+    if ctx.hsts {
+        // A function may have said it in other words.
+        parts.headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(https::HSTS);
+    }
     Box::new(ResponseHeader::from(parts))
 }
 
@@ -96,9 +100,9 @@ pub(super) fn expects_continue(session: &ServerSession) -> bool {
             .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
-/// What a head needs room for beside the fields of an answer: the request id here, and below us the
+/// What a head needs room for beside the fields of an answer: the request id and HSTS here, and below us the
 /// date and what concerns the connection.
-pub(super) const OWN_FIELDS: usize = 4;
+pub(super) const OWN_FIELDS: usize = 5;
 
 pub(super) async fn bad_request(
     session: &mut ServerSession,
@@ -145,6 +149,27 @@ pub(super) async fn unknown_host(
                 .await
         }
     }
+}
+
+/// The method stays what it is (RFC 9110 §15.4.9), and it is for good.
+pub(super) async fn redirect(
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
+    location: HeaderValue,
+) -> Written {
+    let text = "This site is served over HTTPS.";
+    let fields = [(header::LOCATION, location)];
+    say(session, ctx, StatusCode::PERMANENT_REDIRECT, text, &fields).await
+}
+
+/// RFC 8555 §8.3 has it so, the media type included.
+pub(super) async fn challenge(
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
+    key_authorization: Bytes,
+) -> Written {
+    let kind = HeaderValue::from_static("application/octet-stream");
+    write_as(session, ctx, StatusCode::OK, kind, key_authorization, &[]).await
 }
 
 pub(super) async fn method_not_allowed(
@@ -322,8 +347,19 @@ async fn write(
     fields: &[(HeaderName, HeaderValue)],
 ) -> Written {
     let kind = if html { "text/html; charset=utf-8" } else { "text/plain; charset=utf-8" };
+    write_as(session, ctx, status, HeaderValue::from_static(kind), body, fields).await
+}
+
+async fn write_as(
+    session: &mut ServerSession,
+    ctx: &RequestContext<'_>,
+    status: StatusCode,
+    kind: HeaderValue,
+    body: Bytes,
+    fields: &[(HeaderName, HeaderValue)],
+) -> Written {
     let mut headers = HeaderMap::with_capacity(4 + fields.len() + OWN_FIELDS);
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(header::CONTENT_TYPE, kind);
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -157,7 +157,7 @@ mod tests {
     use headgate_website::SiteTable;
 
     use super::*;
-    use crate::manifest::{DomainEntry, EntryPoint, FORMAT, RecordEntry};
+    use crate::manifest::{DomainEntry, EntryPoint, FORMAT, HttpsEntry, RecordEntry};
 
     fn manifest(functions: &[(&str, &[u8])], hosts: &[(&str, &str)]) -> Manifest {
         let function = |(name, wasm): &(&str, &[u8])| FunctionEntry {
@@ -178,6 +178,7 @@ mod tests {
         let domain = |(name, host): &(&str, &str)| DomainEntry {
             name: (*name).to_owned(),
             host: host.parse().unwrap(),
+            https: HttpsEntry::default(),
             records: Vec::new(),
         };
         let website = WebsiteEntry {

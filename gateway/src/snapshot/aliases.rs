@@ -101,13 +101,15 @@ mod tests {
     use super::*;
     use crate::{
         lab::revision,
-        manifest::{DomainEntry, FORMAT, VERSION},
+        manifest::{DomainEntry, FORMAT, HttpsEntry, VERSION},
     };
 
     fn manifest(project: &str, domains: &[&str]) -> Manifest {
         let domain = |name: &&str| DomainEntry {
             name: (*name).to_owned(),
             host: format!("{}.example.com", name.to_lowercase()).parse().unwrap(),
+            https: HttpsEntry::default(),
+            records: Vec::new(),
         };
         Manifest {
             format: FORMAT,

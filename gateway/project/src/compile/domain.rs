@@ -7,7 +7,7 @@ use headgate_types::HostPattern;
 use super::{Compiler, scope::file_to_add};
 use crate::{
     diagnostic::{Diagnostic, Place, Severity, codes, quoted},
-    model::{Certificate, Domain, Group},
+    model::{Certificate, Domain, Group, Https},
     raw,
     schema::{At, Text, Written},
 };
@@ -39,12 +39,14 @@ impl Compiler<'_> {
         let (id, about) = self.identify(Group::Domains, &resource);
         let raw::Resource { application, name, place, body, .. } = resource;
         let certificate = self.certificate(&body);
+        let on = |flag: &Written<bool>| flag.clone().value().is_none_or(|flag| flag.value);
+        let https = Https { redirect: on(&body.redirect), hsts: on(&body.hsts) };
         let hint = "add the host name, such as `fqdn: shop.example.com`";
         let fqdn = self.require(body.fqdn, "fqdn", "a domain", &place, hint)?;
         let host = self.host(&fqdn)?;
         let records = self.records(body.records, &host);
         let (certificate, place) = (certificate?, fqdn.place);
-        Some(Domain { application, name, id, about, host, certificate, records, place })
+        Some(Domain { application, name, id, about, host, certificate, https, records, place })
     }
 
     fn host(&mut self, fqdn: &At<Text>) -> Option<HostPattern> {

@@ -192,6 +192,22 @@ pub(crate) const DOMAIN: Document = Document {
             "Where its certificate comes from.",
         ),
         field(
+            "https",
+            Shape::Table(&[
+                field(
+                    "redirect",
+                    Shape::Flag,
+                    "Whether requests in the clear are sent to HTTPS; `true` if not given.",
+                ),
+                field(
+                    "hsts",
+                    Shape::Flag,
+                    "Whether browsers are told to ask for HTTPS alone; `true` if not given.",
+                ),
+            ]),
+            "What holds where its certificate is one that clients trust.",
+        ),
+        field(
             "records",
             Shape::Items(
                 &[

@@ -82,8 +82,19 @@ const ADMIN: &[Field] = &[
     ),
 ];
 
-const TLS: &[Field] =
-    &[field("authority", Shape::Word(&["local"]), "Who signs certificates: the node itself.")];
+const TLS: &[Field] = &[
+    field("authority", Shape::Word(&["local"]), "Who signs certificates: the node itself."),
+    field(
+        "certificates",
+        Shape::Items(CERTIFICATE, &["cert", "key"]),
+        "Certificates of your own, each for the hosts it names.",
+    ),
+];
+
+const CERTIFICATE: &[Field] = &[
+    field("cert", Shape::Text, "A PEM file with the chain, the host's own certificate first."),
+    field("key", Shape::Text, "A PEM file with its private key."),
+];
 
 const PROJECT: &[Field] = &[
     field("name", Shape::Text, "What the project is called on this node."),

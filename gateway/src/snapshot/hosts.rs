@@ -1,0 +1,62 @@
+//! `HostRules`: what a host demands of its clients before any of its routes is looked at.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use headgate_types::HostPattern;
+
+use super::Served;
+
+/// What one host demands.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct HostRule {
+    /// Requests in the clear are sent to HTTPS.
+    pub redirect: bool,
+    /// Browsers are told to ask for HTTPS alone from now on (RFC 6797).
+    pub hsts: bool,
+}
+
+/// The rules of every host of a snapshot, by the most specific pattern.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct HostRules {
+    exact: HashMap<Box<str>, HostRule>,
+    /// By the part behind `*.`.
+    wildcard: HashMap<Box<str>, HostRule>,
+}
+
+impl HostRules {
+    /// `trusted` are the hosts whose certificate a browser takes without being told to. The others are left
+    /// as they are: sent to HTTPS, their visitors would meet a warning, and with HSTS one that they could
+    /// not pass.
+    pub fn new(served: &[Arc<Served>], trusted: &HashSet<HostPattern>) -> Self {
+        let mut rules = Self::default();
+        let domains = served.iter().flat_map(|served| &served.manifest.domains);
+        for domain in domains.filter(|domain| trusted.contains(&domain.host)) {
+            let rule = HostRule { redirect: domain.https.redirect, hsts: domain.https.hsts };
+            let place = match &domain.host {
+                HostPattern::Exact(name) => rules.exact.entry(name.as_str().into()),
+                HostPattern::Wildcard(base) => rules.wildcard.entry(base.as_str().into()),
+            };
+            // The same host may be a domain of several applications: what one of them opts out of is out.
+            place
+                .and_modify(|known| {
+                    known.redirect &= rule.redirect;
+                    known.hsts &= rule.hsts;
+                })
+                .or_insert(rule);
+        }
+        rules
+    }
+
+    /// Allocates nothing. `host` is in lower case.
+    pub fn find(&self, host: &str) -> HostRule {
+        // Most nodes in development have none.
+        if self.exact.is_empty() && self.wildcard.is_empty() {
+            return HostRule::default();
+        }
+        let wildcard = || self.wildcard.get(host.split_once('.')?.1);
+        self.exact.get(host).or_else(wildcard).copied().unwrap_or_default()
+    }
+}
