@@ -292,7 +292,10 @@ impl Gateway {
         let mut naming = tokio::spawn(async move {
             match name_server {
                 Some(name_server) => name_server.run(naming_stop).await,
-                None => Ok(naming_stop.cancelled().await),
+                None => {
+                    naming_stop.cancelled().await;
+                    Ok(())
+                }
             }
         });
         followers.follow(&config.projects);
