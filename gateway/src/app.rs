@@ -219,6 +219,7 @@ impl Gateway {
         let proxy = Proxy {
             snapshot: publisher.cell().clone(),
             blobs: Arc::new(BlobCache::new(store, BLOB_CACHE)),
+            names: name_server.as_ref().map(|server| server.queries(&config)),
             ids: RequestIds::new(&mut rand::rng()),
             access: AccessLog::new(config.log.access),
             metrics,

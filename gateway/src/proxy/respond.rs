@@ -169,6 +169,16 @@ pub(super) async fn no_tunnel(
     say(session, ctx, StatusCode::METHOD_NOT_ALLOWED, text, &allow).await
 }
 
+/// A request that asks for something in the wrong way.
+pub(super) async fn refuse(
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
+    status: StatusCode,
+    why: &str,
+) -> Written {
+    say(session, ctx, status, why, &[]).await
+}
+
 /// The route holds as many requests as it may.
 pub(super) async fn busy(session: &mut ServerSession, ctx: &mut RequestContext<'_>) -> Written {
     let text = "This site is busy. Please try again in a moment.";
