@@ -267,9 +267,34 @@ async fn dns_is_answered_over_https_at_the_nodes_own_hosts() {
     assert_eq!(status(ZONE, Method::GET, "/dns-query", message).await, 400);
     assert_eq!(
         status("shop.example.com", Method::POST, "/dns-query", message).await,
-        405,
+        404,
         "a site's"
     );
     let plain = ask(Protocol::Http1, ZONE, Method::POST, "/dns-query", message).await;
     assert_eq!(plain.status, StatusCode::NOT_FOUND, "not over HTTPS");
+}
+
+/// A client that looks the host up over HTTPS, at the node that then serves it.
+#[tokio::test]
+async fn curl_finds_a_project_by_dns_over_https() {
+    let repo = GitRepo::small("shop.example.com", "one");
+    let node = TestNode::run(config(&repo)).await;
+    let port = node.https().port();
+    let curl = tokio::process::Command::new("curl")
+        .args(["--silent", "--show-error", "--max-time", "30", "--cacert"])
+        .arg(node.root())
+        .args(["--doh-url", &format!("https://{ZONE}:{port}/dns-query")])
+        .args(["--resolve", &format!("{ZONE}:{port}:127.0.0.1")])
+        .arg(format!("https://shop.example.com:{port}/"))
+        .output();
+    let Ok(output) = curl.await else { return skip("curl") };
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout, b"one");
+    let series = r#"headgate_dns_queries_total{zone="shop.example.com.",type="A",rcode="NOERROR"}"#;
+    assert_eq!(node.metrics().await.value(series), Some(1.0));
+}
+
+#[expect(clippy::print_stderr, reason = "a test that proves nothing must be heard of")]
+fn skip(program: &str) {
+    eprintln!("SKIPPED: {program} cannot be run here");
 }
