@@ -223,6 +223,7 @@ impl Gateway {
         let proxy = Proxy {
             snapshot: publisher.cell().clone(),
             blobs: Arc::new(BlobCache::new(store, BLOB_CACHE)),
+            names: name_server.as_ref().map(|server| server.queries(&config)),
             ids: RequestIds::new(&mut rand::rng()),
             access: AccessLog::new(config.log.access),
             metrics,
@@ -301,7 +302,10 @@ impl Gateway {
         let mut naming = tokio::spawn(async move {
             match name_server {
                 Some(name_server) => name_server.run(naming_stop).await,
-                None => Ok(naming_stop.cancelled().await),
+                None => {
+                    naming_stop.cancelled().await;
+                    Ok(())
+                }
             }
         });
         let rotating = tokio::spawn(rotation.run(stop.child_token()));

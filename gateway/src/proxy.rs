@@ -5,6 +5,8 @@
 //!                                                             └─► website   a file answers
 //! ```
 //!
+//! Before that, DNS over HTTPS is answered at the hosts of the node itself.
+//!
 //! It stands on pingora's sessions, not on its `HttpProxy`: what is answered in this process needs no
 //! upstream, no cache phases and no filter modules, and paid for all of them. A route that does proxy can
 //! still go there: `HttpProxy::process_new_http` takes a session whose head was read if the head is put
@@ -17,6 +19,7 @@ mod access_log;
 mod context;
 mod https;
 mod invoke;
+mod name_query;
 mod respond;
 mod trace;
 mod website;
@@ -53,6 +56,7 @@ pub use self::{
     access_log::AccessLog,
     context::RequestContext,
     https::{HttpChallenges, TooManyChallenges},
+    name_query::NameQueries,
     trace::RequestIds,
 };
 use crate::{
@@ -71,6 +75,8 @@ const WRITE: Duration = Duration::from_secs(60);
 pub struct Proxy {
     pub(crate) snapshot: Arc<SnapshotCell>,
     pub(crate) blobs: Arc<BlobCache>,
+    /// DNS over HTTPS; `None` if the node answers no DNS.
+    pub(crate) names: Option<NameQueries>,
     pub(crate) ids: RequestIds,
     pub(crate) access: AccessLog,
     pub(crate) metrics: Arc<Metrics>,
@@ -93,6 +99,8 @@ enum Resolved {
         /// Length of what lies below the route's prefix, in bytes at the end of the resolved path.
         below: usize,
     },
+    /// It is for the name server.
+    NameQuery,
     MethodNotAllowed {
         allow: String,
     },
@@ -135,6 +143,10 @@ impl Proxy {
             Resolved::Challenge { key_authorization } => {
                 respond::challenge(session, ctx, key_authorization).await
             }
+            Resolved::NameQuery => match &self.names {
+                Some(names) => names.serve(session, ctx).await,
+                None => respond::not_found(session, ctx, None).await,
+            },
             Resolved::MethodNotAllowed { allow } => {
                 respond::method_not_allowed(session, ctx, &allow).await
             }
@@ -192,6 +204,10 @@ impl Proxy {
         let Ok(path) = RequestPath::parse(request.uri.path()) else {
             return Resolved::BadRequest("the request's path is not a valid path");
         };
+        let names = self.names.as_ref();
+        if names.is_some_and(|names| names.take(session, host.as_str(), path.as_str())) {
+            return Resolved::NameQuery;
+        }
         let snapshot = self.snapshot.load();
         let rule = snapshot.rules().find(host.as_str());
         if context::is_secure(session) {

@@ -196,9 +196,9 @@ impl Publisher {
             return Err(PublishError::NotFollowed);
         }
         let others = state.current.iter().map(|current| &*current.served.manifest);
-        let reserved = self.reserved_hosts(&state);
+        let reserved = self.reserved_hosts(&state, &manifest.revision.project);
         let mut owners = HostOwners::other_than(&manifest.revision.project, others);
-        owners.reserve(&manifest.revision.project, &reserved);
+        owners.reserve(&reserved);
         let domains = project.domains.iter().map(|domain| (&domain.host, Some(&domain.place)));
         let conflicts = owners.conflicts(domains);
         if !conflicts.is_empty() {
@@ -392,16 +392,27 @@ impl Publisher {
         Ok(())
     }
 
-    /// The hosts that followed projects have in the node's zone, served or not.
-    fn reserved_hosts(&self, state: &State) -> Vec<(HostPattern, ProjectName)> {
+    /// The hosts that other followed projects have in the node's zone, served or not. What a project was
+    /// accepted with before the other was followed, it keeps.
+    fn reserved_hosts(
+        &self,
+        state: &State,
+        project: &ProjectName,
+    ) -> Vec<(HostPattern, ProjectName)> {
         let aliases = &self.parts.options.aliases;
-        let projects = state.followed.iter().map(|(project, _)| project);
+        let manifests = state.current.iter().map(|current| &current.served.manifest);
+        let own = manifests.filter(|manifest| manifest.revision.project == *project);
+        let had: HashSet<_> =
+            own.flat_map(|manifest| &manifest.domains).map(|domain| &domain.host).collect();
+        let others = state.followed.iter().map(|(other, _)| other);
+        let projects = others.filter(|other| *other != project);
         let hosts = projects.filter_map(|project| Some((project, aliases.host_of(project)?)));
         hosts
             .flat_map(|(project, host)| {
                 [HostPattern::Exact(host.clone()), HostPattern::Wildcard(host)]
                     .map(|host| (host, project.clone()))
             })
+            .filter(|(host, _)| !had.contains(host))
             .collect()
     }
 

@@ -2,7 +2,8 @@
 
 use std::net::SocketAddr;
 
-use headgate_tests::{Dug, GitRepo, Project, Protocol, TestNode, eventually, kdig};
+use headgate_tests::{Dug, GitRepo, Project, Protocol, TestNode, body, eventually, kdig};
+use http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 const ZONE: &str = "edge.example.org";
@@ -223,4 +224,77 @@ async fn the_operator_sees_zones_records_and_what_was_asked() {
     assert_eq!(unknown.status.code(), Some(1));
     let told = String::from_utf8(unknown.stderr).unwrap();
     assert!(told.contains("did you mean `shop.example.com`?"), "{told}");
+}
+
+#[tokio::test]
+async fn without_a_zone_a_projects_domain_has_name_servers_of_its_own() {
+    let repo = GitRepo::small("shop.example.com", "one");
+    let mut config = config(&repo);
+    config.as_object_mut().unwrap().remove("zone");
+    let node = TestNode::run(config).await;
+    let Some(ns) = kdig(node.dns(), &["shop.example.com", "NS"]).await else { return };
+    assert_eq!(ns.data("NS"), ["ns1.shop.example.com.", "ns2.shop.example.com."]);
+    assert_eq!(ns.section("ADDITIONAL", "A"), ["127.0.0.1", "127.0.0.1"], "{}", ns.text());
+    let found = kdig(node.dns(), &["shop.example.com", "A"]).await.unwrap();
+    assert_eq!(found.data("A"), ["127.0.0.1"], "where HTTPS is listened on");
+}
+
+#[tokio::test]
+async fn dns_is_answered_over_https_at_the_nodes_own_hosts() {
+    let repo = GitRepo::small("shop.example.com", "one");
+    let node = TestNode::run(config(&repo)).await;
+    // `shop.example.com A`, without anything a client may leave out.
+    let query = b"\0\0\x01\0\0\x01\0\0\0\0\0\0\x04shop\x07example\x03com\0\0\x01\0\x01";
+    let ask = async |protocol, host: &str, method: Method, path: &str, kind: &str| {
+        let mut client = node.client(protocol, host).await;
+        client.ask(method, path, &[("content-type", kind)], body(&query[..])).await
+    };
+    let message = "application/dns-message";
+    for protocol in [Protocol::Https1, Protocol::Https2] {
+        for host in [ZONE, "ns1.edge.example.org"] {
+            let answer = ask(protocol, host, Method::POST, "/dns-query", message).await;
+            assert_eq!(answer.status, StatusCode::OK);
+            assert_eq!(answer.header("content-type"), message);
+            assert_eq!(answer.header("cache-control"), "max-age=300");
+            assert!(answer.body.ends_with(&[127, 0, 0, 1]), "{:?}", answer.body);
+        }
+    }
+    let status = async |host: &str, method: Method, path: &str, kind: &str| {
+        ask(Protocol::Https1, host, method, path, kind).await.status.as_u16()
+    };
+    assert_eq!(status(ZONE, Method::POST, "/dns-query", "text/plain").await, 415);
+    assert_eq!(status(ZONE, Method::PUT, "/dns-query", message).await, 405);
+    assert_eq!(status(ZONE, Method::GET, "/dns-query", message).await, 400);
+    assert_eq!(
+        status("shop.example.com", Method::POST, "/dns-query", message).await,
+        404,
+        "a site's"
+    );
+    let plain = ask(Protocol::Http1, ZONE, Method::POST, "/dns-query", message).await;
+    assert_eq!(plain.status, StatusCode::NOT_FOUND, "not over HTTPS");
+}
+
+/// A client that looks the host up over HTTPS, at the node that then serves it.
+#[tokio::test]
+async fn curl_finds_a_project_by_dns_over_https() {
+    let repo = GitRepo::small("shop.example.com", "one");
+    let node = TestNode::run(config(&repo)).await;
+    let port = node.https().port();
+    let curl = tokio::process::Command::new("curl")
+        .args(["--silent", "--show-error", "--max-time", "30", "--cacert"])
+        .arg(node.root())
+        .args(["--doh-url", &format!("https://{ZONE}:{port}/dns-query")])
+        .args(["--resolve", &format!("{ZONE}:{port}:127.0.0.1")])
+        .arg(format!("https://shop.example.com:{port}/"))
+        .output();
+    let Ok(output) = curl.await else { return skip("curl") };
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout, b"one");
+    let series = r#"headgate_dns_queries_total{zone="shop.example.com.",type="A",rcode="NOERROR"}"#;
+    assert_eq!(node.metrics().await.value(series), Some(1.0));
+}
+
+#[expect(clippy::print_stderr, reason = "a test that proves nothing must be heard of")]
+fn skip(program: &str) {
+    eprintln!("SKIPPED: {program} cannot be run here");
 }

@@ -9,7 +9,7 @@ use headgate_dns::{
     Challenges, Cookies, Metrics, QueryLog, RateLimiter, RateLimits, Responder, Secret, Server,
     Sockets, Zones,
 };
-use headgate_types::{Chain, Clock, Generation};
+use headgate_types::{Chain, Clock, DomainName, Generation};
 use tokio::{sync::watch, task, time};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -17,6 +17,7 @@ use tracing::error;
 pub(crate) use self::listen::ListenError;
 use crate::{
     node_config::{DnsConfig, NodeConfig},
+    proxy::NameQueries,
     publisher::Publisher,
     snapshot::Aliases,
     zones::{Nameplate, Naming, ZoneKeeper},
@@ -120,6 +121,19 @@ impl NameServer {
         Ok(Some(Self { sockets, responder, keeper, clock, generations }))
     }
 
+    /// The same over HTTPS, at the zone's own name and at those of name servers that its certificates cover. On a
+    /// developer's machine every host is the project's.
+    pub(super) fn queries(&self, config: &NodeConfig) -> NameQueries {
+        let zone = config.zone.as_ref().filter(|_| !config.aids.localhost_hosts);
+        let hosts = zone.map_or_else(Vec::new, |zone| {
+            let below = |name: &&DomainName| name.parent() == Some(zone.name.as_str());
+            let servers = zone.nameservers.iter().filter(below);
+            [&zone.name].into_iter().chain(servers).cloned().collect()
+        });
+        let (responder, clock) = (self.responder.clone(), self.clock.clone());
+        NameQueries { hosts, responder, clock }
+    }
+
     /// What the operator is told.
     pub(super) fn nameplate(&self) -> Arc<Nameplate> {
         Arc::new(Nameplate {
@@ -202,5 +216,26 @@ async fn rotate(responder: &Responder) {
     loop {
         time::sleep(COOKIE_SECRET_LIFE).await;
         responder.cookies.rotate(Secret::random());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node_config::Listen;
+
+    fn bind(address: SocketAddr, if_free: bool) -> Result<NameSockets, ListenError> {
+        let listen = Listen::exactly(vec![address]);
+        let dns = DnsConfig { listen, if_free, query_log: None };
+        NameSockets::bind_all(&dns, NonZeroUsize::MIN)
+    }
+
+    #[test]
+    fn an_address_that_is_taken_is_left_out_where_dns_is_a_help() {
+        let first = bind("127.0.0.1:0".parse().unwrap(), false).unwrap();
+        let [address] = first.addresses()[..] else { panic!("one address") };
+        let second = bind(address, true).unwrap();
+        assert_eq!((second.addresses(), second.taken), (Vec::new(), vec![address]));
+        assert!(matches!(bind(address, false), Err(ListenError::InUse(a)) if a == address));
     }
 }

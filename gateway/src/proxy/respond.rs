@@ -200,6 +200,16 @@ pub(super) async fn looped(session: &mut ServerSession, ctx: &mut RequestContext
     say(session, ctx, StatusCode::LOOP_DETECTED, text, &[]).await
 }
 
+/// A request that asks for something in the wrong way.
+pub(super) async fn refuse(
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
+    status: StatusCode,
+    why: &str,
+) -> Written {
+    say(session, ctx, status, why, &[]).await
+}
+
 /// The route holds as many requests as it may.
 pub(super) async fn busy(session: &mut ServerSession, ctx: &mut RequestContext<'_>) -> Written {
     let text = "This site is busy. Please try again in a moment.";

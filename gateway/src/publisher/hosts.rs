@@ -44,12 +44,8 @@ impl<'a> HostOwners<'a> {
     }
 
     /// Adds hosts that are kept for projects whether or not they claim them.
-    pub(super) fn reserve(
-        &mut self,
-        project: &ProjectName,
-        hosts: &'a [(HostPattern, ProjectName)],
-    ) {
-        for (host, owner) in hosts.iter().filter(|(_, owner)| owner != project) {
+    pub(super) fn reserve(&mut self, hosts: &'a [(HostPattern, ProjectName)]) {
+        for (host, owner) in hosts {
             self.insert(host, owner);
         }
     }

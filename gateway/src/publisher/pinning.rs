@@ -173,9 +173,9 @@ impl Publisher {
             return Err(SwitchError::Incomplete(lost));
         }
         let others = state.current.iter().map(|current| &*current.served.manifest);
-        let reserved = self.reserved_hosts(state);
+        let reserved = self.reserved_hosts(state, &record.revision.project);
         let mut owners = HostOwners::other_than(&record.revision.project, others);
-        owners.reserve(&record.revision.project, &reserved);
+        owners.reserve(&reserved);
         let domains = manifest.domains.iter().map(|domain| (&domain.host, None));
         let conflicts = owners.conflicts(domains);
         if conflicts.is_empty() { Ok(()) } else { Err(SwitchError::Taken(conflicts)) }

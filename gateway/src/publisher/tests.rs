@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use headgate_project::{Diagnostics, diagnostic::codes};
+use headgate_routing::{Found, RequestPath};
 use headgate_types::SystemClock;
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore,
@@ -14,6 +15,7 @@ use super::*;
 use crate::{
     deploy::{DeployError, IngestCache, Outcome},
     lab::{Lab, followed, revision, site},
+    snapshot::Aliases,
 };
 
 fn refusal(outcome: Outcome) -> Diagnostics {
@@ -46,6 +48,45 @@ async fn patterns_that_overlap_belong_to_one_project() {
     accepted(lab.deploy(revision("two", "2"), beside).await);
     let own = site(&["*.x.org", "b.x.org"], &[]);
     accepted(lab.deploy(revision("one", "2"), own).await);
+}
+
+#[tokio::test]
+async fn a_host_in_the_nodes_zone_belongs_to_the_project_that_is_called_so() {
+    let zone = Aliases::Zone(Arc::new("z.org".parse().unwrap()));
+    let lab = Lab::with_aliases(&["one", "two"], zone);
+    for host in ["two.z.org", "a.two.z.org", "*.z.org"] {
+        let refused = refusal(lab.deploy(revision("one", "1"), site(&[host], &[])).await);
+        let problem = refused.iter().find(|found| found.code == codes::HOST_TAKEN).unwrap();
+        assert!(problem.message.contains("`two`"), "{host}: {}", problem.message);
+    }
+    let own = site(&["one.z.org", "free.z.org"], &[]);
+    accepted(lab.deploy(revision("one", "2"), own).await);
+    accepted(lab.deploy(revision("two", "1"), site(&["x.org"], &[])).await);
+    let of = |host: &str| {
+        let path = RequestPath::parse("/").unwrap();
+        let snapshot = lab.publisher().cell().load();
+        match snapshot.find(host, "GET", &path) {
+            Found::Route { target, .. } => target.revision.project.to_string(),
+            _ => "nobody".to_owned(),
+        }
+    };
+    assert_eq!(
+        (of("two.z.org"), of("one.z.org"), of("x.z.org")),
+        ("two".into(), "one".into(), "nobody".into())
+    );
+
+    // What was accepted first stays, and can be deployed anew, when a project comes that is called so.
+    lab.publisher().reconcile(Some(followed(&["one", "two", "free"]))).unwrap();
+    accepted(lab.deploy(revision("free", "1"), site(&["y.org"], &[])).await);
+    assert_eq!(of("free.z.org"), "one");
+    let again = site(&["one.z.org", "free.z.org"], &[("more.txt", b"more")]);
+    accepted(lab.deploy(revision("one", "3"), again).await);
+    assert_eq!(of("free.z.org"), "one");
+    let certified: Vec<_> =
+        lab.publisher().cell().load().hosts().iter().map(ToString::to_string).collect();
+    for host in ["free.z.org", "one.z.org", "x.org", "y.org", "z.org", "*.z.org", "*.one.z.org"] {
+        assert!(certified.iter().any(|c| c == host), "{host}: {certified:?}");
+    }
 }
 
 #[tokio::test]
