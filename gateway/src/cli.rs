@@ -6,6 +6,7 @@
 
 mod ask;
 mod check;
+mod dns;
 mod domains;
 mod explain;
 mod failure;
@@ -148,6 +149,9 @@ enum Command {
     /// List the hosts of a running node, whose they are, and what their owners enter in DNS
     #[command(after_help = domains::HELP)]
     Domains(NodeArguments),
+    /// Ask name servers, and look whether a zone is delegated as it should be
+    #[command(subcommand, after_help = dns::HELP)]
+    Dns(dns::Command),
     /// Show what functions printed and what became of deploys
     #[command(after_help = LOGS_HELP)]
     Logs(LogsArguments),
@@ -354,6 +358,7 @@ impl Command {
             Self::Routes(arguments) => ask::routes(arguments, output),
             Self::Functions(arguments) => functions::run(arguments, output),
             Self::Domains(arguments) => domains::run(arguments, output),
+            Self::Dns(command) => command.run(output),
             Self::Logs(arguments) => ask::logs(arguments, output),
             Self::Revisions(arguments) => revisions::run(arguments, output),
             Self::Rollback(arguments) => rollback::rollback(arguments, output),

@@ -1,7 +1,7 @@
 //! `Resolver`: names looked up by the name servers of the system, or by one that is named.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     str::FromStr,
 };
 
@@ -17,6 +17,7 @@ use hickory_resolver::{
         op::ResponseCode,
         rr::{Name, RData, RecordType},
     },
+    system_conf::read_system_conf,
 };
 use tokio::sync::Semaphore;
 
@@ -43,6 +44,28 @@ pub struct MailExchange {
     /// With its final dot.
     pub host: String,
 }
+
+/// A CAA record (RFC 8659).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorization {
+    pub critical: bool,
+    pub tag: String,
+    pub value: String,
+}
+
+/// The name servers of the system, as `/etc/resolv.conf` says now; that of this machine where it says
+/// nothing.
+pub fn system_name_servers() -> Vec<SocketAddr> {
+    let config = read_system_conf().map(|(config, _)| config);
+    let servers = config.iter().flat_map(|config| config.name_servers());
+    let mut servers: Vec<_> = servers.map(|server| SocketAddr::new(server.ip, DNS_PORT)).collect();
+    if servers.is_empty() {
+        servers.push((Ipv4Addr::LOCALHOST, DNS_PORT).into());
+    }
+    servers
+}
+
+const DNS_PORT: u16 = 53;
 
 /// Why a lookup found nothing.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -136,6 +159,34 @@ impl Resolver {
         }))?;
         exchanges.sort();
         Ok(exchanges)
+    }
+
+    /// The name servers of the zone `name`, each with its final dot.
+    ///
+    /// # Errors
+    /// See [`LookupError`]; a name that is no zone is one.
+    pub async fn name_servers(&self, name: &str) -> Result<Vec<String>, LookupError> {
+        let found = self.lookup(absolute(name)?, RecordType::NS).await?;
+        some(found.answers().iter().filter_map(|record| match &record.data {
+            RData::NS(host) => Some(host.0.to_ascii()),
+            _ => None,
+        }))
+    }
+
+    /// Who may issue certificates for `name`: the CAA records of that very name.
+    ///
+    /// # Errors
+    /// See [`LookupError`].
+    pub async fn authorizations(&self, name: &str) -> Result<Vec<Authorization>, LookupError> {
+        let found = self.lookup(absolute(name)?, RecordType::CAA).await?;
+        some(found.answers().iter().filter_map(|record| match &record.data {
+            RData::CAA(caa) => Some(Authorization {
+                critical: caa.issuer_critical,
+                tag: caa.tag.clone(),
+                value: String::from_utf8_lossy(&caa.value).into_owned(),
+            }),
+            _ => None,
+        }))
     }
 
     /// The name at the end of the aliases of `name`, with its final dot. A name without an alias is its own.

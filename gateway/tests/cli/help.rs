@@ -4,7 +4,7 @@ use std::io;
 
 use crate::harness::{Home, finish};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "new",
     "dev",
     "run",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 17] = [
     "routes",
     "functions",
     "domains",
+    "dns",
     "logs",
     "revisions",
     "rollback",
