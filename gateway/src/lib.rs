@@ -11,6 +11,7 @@
 //! `gateway/ARCHITECTURE.md` has the map and the invariants.
 
 pub mod admin;
+pub mod alias_targets;
 pub mod app;
 pub mod blob_cache;
 pub mod certificates;

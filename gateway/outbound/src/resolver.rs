@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     str::FromStr,
+    time::Duration,
 };
 
 use hickory_resolver::{
@@ -131,6 +132,39 @@ impl Resolver {
         let found = self.bounded(self.inner.lookup_ip(name)).await?;
         let addresses: Vec<IpAddr> = found.iter().collect();
         if addresses.is_empty() { Err(LookupError::NoRecords) } else { Ok(addresses) }
+    }
+
+    /// The addresses of a host as DNS has them, and for how long they may be kept. Neither this machine's
+    /// `/etc/hosts` nor its search domains have a say.
+    ///
+    /// # Errors
+    /// See [`LookupError`]; an answer without addresses is one.
+    pub async fn addresses_and_ttl(
+        &self,
+        host: &str,
+    ) -> Result<(Vec<IpAddr>, Duration), LookupError> {
+        let name = absolute(host)?;
+        let lookup = |kind| self.lookup(name.clone(), kind);
+        let (v4, v6) = futures::join!(lookup(RecordType::A), lookup(RecordType::AAAA));
+        let (mut addresses, mut ttl) = (Vec::new(), u32::MAX);
+        let mut failure = None;
+        for result in [v4, v6] {
+            match result {
+                // Along a chain of aliases the shortest TTL counts.
+                Ok(found) => found.answers().iter().for_each(|record| {
+                    ttl = ttl.min(record.ttl);
+                    addresses.extend(record.data.ip_addr());
+                }),
+                Err(LookupError::NoRecords) => {}
+                Err(error) => failure = Some(error),
+            }
+        }
+        match (addresses.is_empty(), failure) {
+            // Some name servers fail at AAAA for ever.
+            (false, _) => Ok((addresses, Duration::from_secs(ttl.into()))),
+            (true, Some(error)) => Err(error),
+            (true, None) => Err(LookupError::NoRecords),
+        }
     }
 
     /// The TXT records of `name`, each as one text.

@@ -80,7 +80,7 @@ pub async fn look(options: &Options, resolver: &Resolver) -> Result<Seen, LookEr
             look.ask_server(host, addresses).await;
         }
     }
-    let speaker = speaker.or(own.is_some().then_some(here));
+    let speaker = speaker.or_else(|| own.is_some().then_some(here));
     let caa = caa(speaker, zone, resolver).await;
     let Look { servers, unresolved, .. } = look;
     Ok(Seen { zone: zone.clone(), parent, servers, own, silent, unresolved, caa })
@@ -169,7 +169,7 @@ async fn parents(
             // One of each family tells what there is to know, and spares those who have many.
             Ok(found) => {
                 let v4 = found.iter().find(|ip| ip.is_ipv4());
-                addresses.extend(v4.or(found.first()).map(|ip| SocketAddr::new(*ip, port)));
+                addresses.extend(v4.or_else(|| found.first()).map(|ip| SocketAddr::new(*ip, port)));
             }
             Err(error) => failure = error,
         }
