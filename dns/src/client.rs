@@ -22,7 +22,7 @@ use tokio::{
 
 /// How long one try over UDP waits, and how often it is tried: a packet may be lost, three hardly.
 const UDP_TRY: Duration = Duration::from_secs(2);
-const UDP_TRIES: usize = 3;
+const UDP_TRIES: u32 = 3;
 
 /// Connecting, asking and reading over TCP, all together.
 const TCP_WAIT: Duration = Duration::from_secs(6);
@@ -135,7 +135,7 @@ async fn over_udp(server: SocketAddr, packet: &[u8], id: u16) -> Result<Vec<u8>,
             return received.map_err(AskError::Unreachable);
         }
     }
-    Err(AskError::Timeout(UDP_TRY * 3))
+    Err(AskError::Timeout(UDP_TRY * UDP_TRIES))
 }
 
 /// The first packet with this id; others are late answers, or somebody's guesses.

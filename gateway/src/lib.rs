@@ -39,3 +39,4 @@ pub mod snapshot;
 pub mod status;
 pub mod template;
 pub mod urls;
+pub mod zone_records;
