@@ -1,5 +1,5 @@
-//! Whether a zone is delegated as it should be: what its parent says, what its servers say, and what of it
-//! is wrong.
+//! Whether a zone is delegated as it should be: what its parent says, what its servers say, and what
+//! of it is wrong.
 //!
 //! ```text
 //!   parent's servers ──┐

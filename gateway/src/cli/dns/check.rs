@@ -17,10 +17,11 @@ use crate::{
 };
 
 pub(super) const HELP: &str = "\
-Asks the parent's servers who has the zone, then each of these over UDP and TCP, and compares: NS records on
-both sides, glue, authority, versions, IPv6, and whether CAA records let the authority issue. Exits with 1
-if resolvers cannot find the zone, some of them or some of the time. Before anything is delegated, run it
-on the gateway itself, or name the gateway with --server: it shows what to enter at the parent.
+Asks the parent's servers who has the zone, then each of these over UDP and TCP, and compares: NS
+records on both sides, glue, authority, versions, IPv6, and whether CAA records let the authority
+issue. Exits with 1 if resolvers cannot find the zone, some of them or some of the time. Before
+anything is delegated, run it on the gateway itself, or name the gateway with --server: it shows
+what to enter at the parent.
 
 Examples:
   headgate dns check edge.example.com

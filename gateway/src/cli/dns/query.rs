@@ -17,8 +17,8 @@ use crate::cli::{
 };
 
 pub(super) const HELP: &str = "\
-Asks the name server of this system unless another is named. An answer that does not fit into a packet is
-fetched over TCP. Exits with 1 if the name does not exist or there is no answer.
+Asks the name server of this system unless another is named. An answer that does not fit into a
+packet is fetched over TCP. Exits with 1 if the name does not exist or there is no answer.
 
 Examples:
   headgate dns query shop.example.com
