@@ -10,8 +10,8 @@
 //!  HTTPS (the caller's edge) ── over_https ──┘
 //! ```
 //!
-//! The crate is an authoritative server and nothing else: it does not resolve, transfer, accept
-//! updates or sign. It knows no files, projects or peers; whoever has zones builds them and publishes
+//! The crate is an authoritative server: it does not resolve, transfer, accept updates or sign. [`client`]
+//! asks one server one question, for those who look whether it answers. It knows no files, projects or peers; whoever has zones builds them and publishes
 //! the set. hickory's types are what records are handed in as.
 //!
 //! ```
@@ -72,6 +72,7 @@
 
 pub mod answer;
 pub mod challenges;
+pub mod client;
 pub mod cookies;
 pub mod defaults;
 pub mod metrics;

@@ -149,7 +149,7 @@ enum Command {
     /// List the hosts of a running node, whose they are, and what their owners enter in DNS
     #[command(after_help = domains::HELP)]
     Domains(NodeArguments),
-    /// List the zones a running node answers for, and what it was asked
+    /// List the zones a running node answers for, ask name servers, check a delegation
     #[command(after_help = dns::HELP)]
     Dns(dns::Arguments),
     /// Show what functions printed and what became of deploys

@@ -15,6 +15,7 @@ pub mod app;
 pub mod blob_cache;
 pub mod certificates;
 pub mod cli;
+pub mod delegation;
 pub mod deploy;
 pub mod domains;
 pub mod event;

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! node.yaml: zone ──► Naming ─┐
-//! publisher's manifests ──────┴─► draft ─► Draft ─► Serials ─► dns::Zones
-//!                            (pure)   records, problems   never go back
+//! publisher's manifests ──────┼─► draft ─► Draft ─► Serials ─► dns::Zones
+//! AliasTargets ───────────────┘  (pure)   records, problems   never go back
 //! ```
 //!
 //! The operator's zone has the hosts of projects. Each domain of a project that lies outside of it gets a
@@ -11,8 +11,10 @@
 //! another domain of the same project above it. What is wrong with one zone leaves that one out, is logged
 //! once and shown by `headgate dns`; all others are served.
 
+mod alias_targets;
 mod draft;
 mod keeper;
+mod records;
 mod serials;
 mod view;
 
@@ -22,8 +24,9 @@ use headgate_dns::{Name, RData};
 use headgate_types::{HostPattern, ProjectName};
 
 pub use self::{
+    alias_targets::{AliasTargets, Found, Pace, Wanted},
     draft::{Draft, draft},
-    keeper::{ZoneKeeper, ZoneReport, Zoned},
+    keeper::{Targets, ZoneKeeper, ZoneReport, Zoned},
     serials::{Serials, SerialsError},
     view::Nameplate,
 };
@@ -56,6 +59,8 @@ pub struct ProjectDomain {
     pub project: ProjectName,
     /// What its owner wants to stand there beside the addresses of this node.
     pub records: Vec<DomainRecord>,
+    /// Where its owner wants the addresses of another name, whether or not they are known.
+    pub aliased: Vec<Name>,
 }
 
 /// A record of a project's domain.

@@ -60,24 +60,10 @@ fn zone_of(bench: &Bench, addresses: u32) -> anyhow::Result<Vec<Line>> {
     servers.extend(peer(bench, NSD, "nsd", &["-d", "-c"], nsd_config, &folder)?);
     let questions = write_questions(&folder, addresses)?;
 
-    let mut contenders: Vec<_> = servers
-        .iter()
-        .map(|server| {
-            let turn = |seconds| server.cpu_per_answer(bench, &questions, seconds);
-            Contender::new(server.name, turn)
-        })
-        .collect();
-    bench.interleave(&mut contenders)?;
-
-    let median = |name: &str| {
-        contenders.iter().find(|other| other.name == name).map(|other| other.samples.median())
-    };
-    let line = || {
-        let name = format!("DNS answer over UDP, {addresses} records");
-        Line::new(name, "µs CPU", &contenders[0].samples)
-    };
-    let mut lines =
-        vec![line().against(KNOT, median(KNOT)).aim(AIM), line().against(NSD, median(NSD))];
+    let mut lines = compare(bench, &servers, addresses, Over::Udp, &questions)?;
+    if addresses == OVER_TCP {
+        lines.extend(compare(bench, &servers, addresses, Over::Tcp, &questions)?);
+    }
     if addresses == 100_000 {
         lines.extend([
             Line::single("DNS zone of 100,000 records, built and checked", "ms", cost.build_ms),
@@ -87,6 +73,49 @@ fn zone_of(bench: &Bench, addresses: u32) -> anyhow::Result<Vec<Line>> {
         ]);
     }
     Ok(lines)
+}
+
+/// How the questions are asked.
+#[derive(Debug, Clone, Copy)]
+enum Over {
+    Udp,
+    Tcp,
+}
+
+/// The size of the zone that is asked over TCP, too: what that costs does not depend on the zone.
+const OVER_TCP: u32 = 1000;
+
+/// Each of 8 clients asks less than the 10,000 questions that a connection of ours answers.
+const ROUNDS_OVER_TCP: &str = "7";
+
+fn compare(
+    bench: &Bench,
+    servers: &[NameServer],
+    addresses: u32,
+    over: Over,
+    questions: &Path,
+) -> anyhow::Result<Vec<Line>> {
+    let mut contenders: Vec<_> = servers
+        .iter()
+        .map(|server| {
+            let turn = |seconds| server.cpu_per_answer(bench, over, questions, seconds);
+            Contender::new(server.name, turn)
+        })
+        .collect();
+    bench.interleave(&mut contenders)?;
+
+    let median = |name: &str| {
+        contenders.iter().find(|other| other.name == name).map(|other| other.samples.median())
+    };
+    let line = || {
+        let transport = match over {
+            Over::Udp => "UDP",
+            Over::Tcp => "TCP",
+        };
+        let name = format!("DNS answer over {transport}, {addresses} records");
+        Line::new(name, "µs CPU", &contenders[0].samples)
+    };
+    Ok(vec![line().against(KNOT, median(KNOT)).aim(AIM), line().against(NSD, median(NSD))])
 }
 
 /// A name server under load.
@@ -147,11 +176,21 @@ fn write_questions(folder: &Path, addresses: u32) -> anyhow::Result<PathBuf> {
 }
 
 impl NameServer {
-    fn cpu_per_answer(&self, bench: &Bench, questions: &Path, seconds: u64) -> anyhow::Result<f64> {
+    fn cpu_per_answer(
+        &self,
+        bench: &Bench,
+        over: Over,
+        questions: &Path,
+        seconds: u64,
+    ) -> anyhow::Result<f64> {
         let before = cpu_time_with_children(self.child.pid())?;
         let mut dnsperf = bench.command(On::Client, "dnsperf");
         let (host, port) = (self.address.ip().to_string(), self.address.port().to_string());
-        dnsperf.args(["-s", &host, "-p", &port, "-l", &seconds.to_string()]);
+        dnsperf.args(["-s", &host, "-p", &port]);
+        match over {
+            Over::Udp => dnsperf.args(["-l", &seconds.to_string()]),
+            Over::Tcp => dnsperf.args(["-m", "tcp", "-n", ROUNDS_OVER_TCP]),
+        };
         // As many clients and as much in flight as in a busy second, far from any queue's end.
         dnsperf.args(["-c", "8", "-q", "30", "-e", "-d"]).arg(questions);
         let answers = answers(&mut dnsperf)?;

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod answers;
+mod flood;
 mod lab;
 mod limits;
 mod messages;
@@ -12,4 +13,5 @@ mod peers;
 mod properties;
 mod reload;
 mod wire;
+mod zonemaster;
 mod zones;

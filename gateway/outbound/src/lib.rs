@@ -40,4 +40,6 @@ pub use config::Config;
 pub use error::{Error, OpenError};
 pub use metrics::Metrics;
 pub use policy::Policy;
-pub use resolver::{LookupError, MailExchange, Resolver, Transport};
+pub use resolver::{
+    Authorization, LookupError, MailExchange, Resolver, Transport, system_name_servers,
+};

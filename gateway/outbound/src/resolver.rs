@@ -1,8 +1,9 @@
 //! `Resolver`: names looked up by the name servers of the system, or by one that is named.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     str::FromStr,
+    time::Duration,
 };
 
 use hickory_resolver::{
@@ -17,6 +18,7 @@ use hickory_resolver::{
         op::ResponseCode,
         rr::{Name, RData, RecordType},
     },
+    system_conf::read_system_conf,
 };
 use tokio::sync::Semaphore;
 
@@ -43,6 +45,28 @@ pub struct MailExchange {
     /// With its final dot.
     pub host: String,
 }
+
+/// A CAA record (RFC 8659).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authorization {
+    pub critical: bool,
+    pub tag: String,
+    pub value: String,
+}
+
+/// The name servers of the system, as `/etc/resolv.conf` says now; that of this machine where it says
+/// nothing.
+pub fn system_name_servers() -> Vec<SocketAddr> {
+    let config = read_system_conf().map(|(config, _)| config);
+    let servers = config.iter().flat_map(|config| config.name_servers());
+    let mut servers: Vec<_> = servers.map(|server| SocketAddr::new(server.ip, DNS_PORT)).collect();
+    if servers.is_empty() {
+        servers.push((Ipv4Addr::LOCALHOST, DNS_PORT).into());
+    }
+    servers
+}
+
+const DNS_PORT: u16 = 53;
 
 /// Why a lookup found nothing.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -110,6 +134,39 @@ impl Resolver {
         if addresses.is_empty() { Err(LookupError::NoRecords) } else { Ok(addresses) }
     }
 
+    /// The addresses of a host as DNS has them, and for how long they may be kept. Neither this machine's
+    /// `/etc/hosts` nor its search domains have a say.
+    ///
+    /// # Errors
+    /// See [`LookupError`]; an answer without addresses is one.
+    pub async fn addresses_and_ttl(
+        &self,
+        host: &str,
+    ) -> Result<(Vec<IpAddr>, Duration), LookupError> {
+        let name = absolute(host)?;
+        let lookup = |kind| self.lookup(name.clone(), kind);
+        let (v4, v6) = futures::join!(lookup(RecordType::A), lookup(RecordType::AAAA));
+        let (mut addresses, mut ttl) = (Vec::new(), u32::MAX);
+        let mut failure = None;
+        for result in [v4, v6] {
+            match result {
+                // Along a chain of aliases the shortest TTL counts.
+                Ok(found) => found.answers().iter().for_each(|record| {
+                    ttl = ttl.min(record.ttl);
+                    addresses.extend(record.data.ip_addr());
+                }),
+                Err(LookupError::NoRecords) => {}
+                Err(error) => failure = Some(error),
+            }
+        }
+        match (addresses.is_empty(), failure) {
+            // Some name servers fail at AAAA for ever.
+            (false, _) => Ok((addresses, Duration::from_secs(ttl.into()))),
+            (true, Some(error)) => Err(error),
+            (true, None) => Err(LookupError::NoRecords),
+        }
+    }
+
     /// The TXT records of `name`, each as one text.
     ///
     /// # Errors
@@ -136,6 +193,34 @@ impl Resolver {
         }))?;
         exchanges.sort();
         Ok(exchanges)
+    }
+
+    /// The name servers of the zone `name`, each with its final dot.
+    ///
+    /// # Errors
+    /// See [`LookupError`]; a name that is no zone is one.
+    pub async fn name_servers(&self, name: &str) -> Result<Vec<String>, LookupError> {
+        let found = self.lookup(absolute(name)?, RecordType::NS).await?;
+        some(found.answers().iter().filter_map(|record| match &record.data {
+            RData::NS(host) => Some(host.0.to_ascii()),
+            _ => None,
+        }))
+    }
+
+    /// Who may issue certificates for `name`: the CAA records of that very name.
+    ///
+    /// # Errors
+    /// See [`LookupError`].
+    pub async fn authorizations(&self, name: &str) -> Result<Vec<Authorization>, LookupError> {
+        let found = self.lookup(absolute(name)?, RecordType::CAA).await?;
+        some(found.answers().iter().filter_map(|record| match &record.data {
+            RData::CAA(caa) => Some(Authorization {
+                critical: caa.issuer_critical,
+                tag: caa.tag.clone(),
+                value: String::from_utf8_lossy(&caa.value).into_owned(),
+            }),
+            _ => None,
+        }))
     }
 
     /// The name at the end of the aliases of `name`, with its final dot. A name without an alias is its own.

@@ -7,7 +7,7 @@ use headgate_project::{
     model::{Matcher, Network, ResourceRef, Source, StorageKind, Trigger},
     tree::{EntryKind, MemoryTree},
 };
-use headgate_types::ByteSize;
+use headgate_types::{ByteSize, RecordData};
 
 const BASE: [(&str, &str); 4] = [
     ("config.yaml", "id: QmP\nname: shop\ndescription: A shop\n"),
@@ -57,6 +57,33 @@ fn a_function_has_everything_resolved() {
         ("EMPTY", ""),
         ("PORT", "8080"),
     ]));
+}
+
+#[test]
+fn records_are_whole_and_typed() {
+    let text = "id: QmD\nfqdn: example.com\nrecords:\n\
+                - {name: '@', type: MX, value: [10 mail.example.net., 0 .]}\n\
+                - {name: '*.Dev', type: CNAME, value: '@', ttl: 1h}\n\
+                - {name: big, type: TXT, value: '\"a\" \"b\"', ttl: 40.9s}\n";
+    let project = project(&[("domains/own.yaml", text)], LoadOptions::default());
+    let own = project.domains.iter().find(|domain| &*domain.name == "own").unwrap();
+    let name = |name: &str| name.parse().unwrap();
+    let expected = [
+        (
+            "example.com",
+            300,
+            RecordData::Mx { preference: 10, exchange: Some(name("mail.example.net")) },
+        ),
+        ("example.com", 300, RecordData::Mx { preference: 0, exchange: None }),
+        ("*.dev.example.com", 3600, RecordData::Cname(name("example.com"))),
+        ("big.example.com", 40, RecordData::Txt("ab".into())),
+    ];
+    let found = own
+        .records
+        .iter()
+        .map(|record| (record.name.to_string(), record.ttl.as_secs(), record.data.clone()));
+    assert!(found.eq(expected.map(|(name, ttl, data)| (name.to_owned(), ttl, data))));
+    assert_eq!(own.records[1].place.to_string(), "domains/own.yaml:4:55");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use headgate_dns::{
     Challenges, Cookies, Metrics, QueryLog, RateLimiter, RateLimits, Responder, Secret, Server,
     Sockets, Zones,
 };
+use headgate_outbound::Resolver;
 use headgate_types::{Chain, Clock, DomainName, Generation};
 use tokio::{sync::watch, task, time};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +21,7 @@ use crate::{
     proxy::NameQueries,
     publisher::Publisher,
     snapshot::Aliases,
-    zones::{Nameplate, Naming, ZoneKeeper},
+    zones::{AliasTargets, Found, Nameplate, Naming, Pace, Targets, Wanted, ZoneKeeper},
 };
 
 /// Cookies outlive one change of the secret by far; RFC 9018 §5 asks for one in a month at least.
@@ -83,6 +84,9 @@ pub(super) struct NameServer {
     pub(super) keeper: Arc<ZoneKeeper>,
     clock: Arc<dyn Clock>,
     generations: watch::Receiver<Generation>,
+    alias_targets: AliasTargets,
+    /// What became of them.
+    found: watch::Receiver<Arc<Found>>,
 }
 
 impl NameServer {
@@ -97,11 +101,20 @@ impl NameServer {
         let zones = Zones::new(metrics.clone());
         let generations = publisher.generations();
         let naming = Naming::of(config);
+        let (wanted, wanted_by_zones) = watch::channel(Wanted::default());
+        let (published, found) = watch::channel(Arc::default());
+        let alias_targets = AliasTargets {
+            wanted: wanted_by_zones,
+            found: published,
+            resolver: Arc::new(Resolver::system()),
+            pace: Pace::default(),
+        };
         let keeper = ZoneKeeper::open(
             &config.state,
             naming,
             aliases,
             publisher,
+            Targets { wanted, found: found.clone() },
             zones.clone(),
             clock.clone(),
         )
@@ -118,7 +131,7 @@ impl NameServer {
             query_log: dns.query_log.map_or_else(QueryLog::off, QueryLog::every),
         });
         let (keeper, sockets) = (Arc::new(keeper), sockets.sockets);
-        Ok(Some(Self { sockets, responder, keeper, clock, generations }))
+        Ok(Some(Self { sockets, responder, keeper, clock, generations, alias_targets, found }))
     }
 
     /// The same over HTTPS, at the zone's own name and at those of name servers that its certificates cover. On a
@@ -148,14 +161,16 @@ impl NameServer {
     /// # Errors
     /// If a socket ends for another reason.
     pub(super) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let Self { sockets, responder, keeper, clock, generations } = self;
+        let Self { sockets, responder, keeper, clock, generations, alias_targets, found } = self;
         let serving = serve(sockets, responder.clone(), clock, stop.clone());
-        let keeping = keep(keeper, generations);
+        let keeping = keep(keeper, generations, found);
+        let looking_up = alias_targets.run(stop.clone());
         let rotating = rotate(&responder);
         tokio::pin!(serving);
         tokio::select! {
             served = &mut serving => return served,
             () = keeping => {}
+            () = looking_up => {}
             () = rotating => {}
             () = stop.cancelled() => {}
         }
@@ -185,8 +200,13 @@ async fn serve(
     Ok(())
 }
 
-/// Publishes zones anew whenever something else is served. Ends only with the publisher.
-async fn keep(keeper: Arc<ZoneKeeper>, mut generations: watch::Receiver<Generation>) {
+/// Publishes zones anew whenever something else is served, or the target of an ALIAS has moved. Ends only with the
+/// publisher.
+async fn keep(
+    keeper: Arc<ZoneKeeper>,
+    mut generations: watch::Receiver<Generation>,
+    mut found: watch::Receiver<Arc<Found>>,
+) {
     let mut failed = false;
     loop {
         let again = async {
@@ -199,6 +219,7 @@ async fn keep(keeper: Arc<ZoneKeeper>, mut generations: watch::Receiver<Generati
             changed = generations.changed() => if changed.is_err() {
                 return future::pending().await;
             },
+            Ok(()) = found.changed() => {}
             () = again => {}
         }
         let keeper = keeper.clone();

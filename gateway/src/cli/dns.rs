@@ -1,22 +1,16 @@
-//! `headgate dns`: the zones of a running node, their records, and what was asked.
+//! `headgate dns`: the zones of a node, and questions to name servers.
 
+mod check;
+mod query;
+mod zones;
+
+use std::net::{IpAddr, SocketAddr};
+
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use headgate_dns::zone_file::Row;
-use headgate_project::diagnostic::closest;
-use headgate_types::ProjectName;
+use headgate_dns::Name;
 
-use crate::{
-    admin::{
-        client::{Client, ClientError},
-        wire::{NamesStatus, RecordRow, ZoneRow},
-    },
-    cli::{
-        Verdict,
-        ask::{NodeArguments, block_on, passed_on},
-        output::{Output, Paint, plain},
-        table::table,
-    },
-};
+use crate::cli::{Verdict, ask::NodeArguments, output::Output};
 
 pub(super) const HELP: &str = "\
 A node answers for the zone that node.yaml names, in which each project has <project>.<zone>, and
@@ -27,239 +21,93 @@ letter nor digit is a hyphen. What is wrong with one zone leaves out that one.
 Examples:
   headgate dns
   headgate dns records edge.example.org
-  headgate dns export shop.example.com > shop.example.com.zone";
-
-const RECORDS_HELP: &str = "\
-Example:
-  headgate dns records edge.example.org --output json";
-
-const EXPORT_HELP: &str = "\
-As other servers read it (RFC 1035). It is what is answered now, serial included.
-
-Example:
-  headgate dns export edge.example.org > edge.example.org.zone";
+  headgate dns export shop.example.com > shop.example.com.zone
+  headgate dns query shop.example.com MX
+  headgate dns check edge.example.com     what parent, name servers and registrar lack";
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    command: Option<DnsCommand>,
+    command: Option<Command>,
 
     #[command(flatten)]
     node: NodeArguments,
 }
 
 #[derive(Debug, Subcommand)]
-enum DnsCommand {
+enum Command {
     /// List the records of a zone
-    #[command(after_help = RECORDS_HELP)]
-    Records(ZoneArguments),
+    #[command(after_help = zones::RECORDS_HELP)]
+    Records(zones::ZoneArguments),
     /// Write a zone as a zone file
-    #[command(after_help = EXPORT_HELP)]
-    Export(ZoneArguments),
-}
-
-#[derive(Debug, Args)]
-struct ZoneArguments {
-    /// The zone, as `headgate dns` lists it
-    zone: String,
-
-    #[command(flatten)]
-    node: NodeArguments,
+    #[command(after_help = zones::EXPORT_HELP)]
+    Export(zones::ZoneArguments),
+    /// Ask a name server one question
+    #[command(after_help = query::HELP)]
+    Query(query::Arguments),
+    /// Say whether a zone is delegated as it should be, and what to enter at its parent
+    #[command(after_help = check::HELP)]
+    Check(check::Arguments),
 }
 
 pub(super) fn run(arguments: Arguments, output: &Output) -> anyhow::Result<Verdict> {
     match arguments.command {
-        None => zones(arguments.node, output),
-        Some(DnsCommand::Records(zone)) => records(zone, records_text, output),
-        Some(DnsCommand::Export(zone)) => records(zone, file_text, output),
+        None => zones::list(arguments.node, output),
+        Some(Command::Records(zone)) => zones::records(zone, output),
+        Some(Command::Export(zone)) => zones::export(zone, output),
+        Some(Command::Query(arguments)) => query::run(arguments, output),
+        Some(Command::Check(arguments)) => check::run(arguments, output),
     }
 }
 
-const PATH: &str = "/dns";
+/// The port name servers listen on (RFC 1035 §4.2).
+const PORT: u16 = 53;
 
-fn zones(node: NodeArguments, output: &Output) -> anyhow::Result<Verdict> {
-    let client = node.client();
-    block_on(async {
-        if output.is_json() {
-            return passed_on(&client, PATH, output).await;
-        }
-        let status: NamesStatus = client.json(PATH).await?;
-        output.text(&zones_text(&status, output))?;
-        Ok(Verdict::Well)
-    })
+/// A name as it stands, from the root on.
+fn name(text: &str) -> Result<Name, String> {
+    let mut name = Name::from_ascii(text).map_err(|_| "it is not a domain name".to_owned())?;
+    name.set_fqdn(true);
+    Ok(name)
 }
 
-fn records(
-    arguments: ZoneArguments,
-    written: fn(&[RecordRow]) -> String,
-    output: &Output,
-) -> anyhow::Result<Verdict> {
-    let ZoneArguments { zone, node } = arguments;
-    let client = node.client();
-    block_on(async {
-        // What no name has would not pass as part of a path either.
-        let named = zone.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
-        let path = format!("/dns/zone?name={zone}");
-        let found = match named {
-            true => client.json::<Vec<RecordRow>>(&path).await.map(Some),
-            false => Ok(None),
-        };
-        let rows = match found {
-            Ok(Some(rows)) => rows,
-            Ok(None) | Err(ClientError::Refused { .. }) => {
-                return unknown(&client, &zone, output).await;
-            }
-            Err(error) => return Err(error.into()),
-        };
-        if output.is_json() {
-            output.json(&rows)?;
-        } else {
-            output.text(&written(&rows))?;
-        }
-        Ok(Verdict::Well)
-    })
-}
-
-async fn unknown(client: &Client, zone: &str, output: &Output) -> anyhow::Result<Verdict> {
-    let status: NamesStatus = client.json(PATH).await?;
-    let known = || status.zones.iter().map(|row| row.zone.as_str());
-    let error = output.paint_error(Paint::Bad, "error");
-    let help = output.paint_error(Paint::Strong, "help");
-    let mut text = format!("{error}: this node has no zone `{}`\n", plain(zone));
-    match closest(zone, known()) {
-        Some(meant) => text.push_str(&format!("  {help}: did you mean `{}`?\n", plain(meant))),
-        None => text.push_str(&format!("  {help}: `headgate dns` lists those there are\n")),
+/// An address with or without a port, or a host's name.
+async fn server(text: &str, port: u16) -> anyhow::Result<SocketAddr> {
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    if let Ok(ip) = bare.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, port));
     }
-    output.error_text(&text);
-    Ok(Verdict::Problem)
-}
-
-fn zones_text(status: &NamesStatus, output: &Output) -> String {
-    if !status.enabled {
-        return "This node answers no DNS. Add `zone` to node.yaml, or `dns` for the domains of projects alone.\n"
-            .to_owned();
+    if let Ok(address) = text.parse::<SocketAddr>() {
+        return Ok(address);
     }
-    let mut text = match &status.listen[..] {
-        [] => "Answered nowhere: `dns: {listen: …}` names no address.\n".to_owned(),
-        addresses => {
-            let addresses: Vec<_> = addresses.iter().map(ToString::to_string).collect();
-            format!("Answered at {}\n", addresses.join(", "))
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, number)) => {
+            (host, number.parse().with_context(|| format!("`{number}` is no port"))?)
         }
+        None => (text, port),
     };
-    if status.zones.is_empty() {
-        text.push_str("\nThere is no zone yet: no project with a domain is served.\n");
-    } else {
-        let cells: Vec<_> = status.zones.iter().map(cells).collect();
-        text.push('\n');
-        text.push_str(&table(["ZONE", "SERIAL", "RECORDS", "QUERIES", "PROJECTS"], &cells));
-    }
-    let mark = output.paint(Paint::Bad, "✗");
-    for problem in &status.problems {
-        let whose = problem.project.as_ref().map(|project| format!(" of {project}"));
-        let (zone, problem) = (plain(&problem.zone), plain(&problem.problem));
-        text.push_str(&format!("\n{mark} {zone}{}: {problem}\n", whose.unwrap_or_default()));
-    }
-    let counts = status.unanswered;
-    let queries = if counts.off_zone == 1 { "query" } else { "queries" };
-    text.push_str(&format!(
-        "\n{} {queries} of no zone here, {} malformed, {} limited ({} of them dropped)\n",
-        counts.off_zone,
-        counts.malformed,
-        counts.slipped + counts.dropped,
-        counts.dropped,
-    ));
-    text
-}
-
-fn cells(row: &ZoneRow) -> [String; 5] {
-    let projects: Vec<_> = row.projects.iter().map(ProjectName::as_str).collect();
-    let whose = if projects.is_empty() { "-".to_owned() } else { projects.join(", ") };
-    [
-        plain(&row.zone),
-        row.serial.to_string(),
-        row.records.to_string(),
-        row.queries.to_string(),
-        whose,
-    ]
-}
-
-fn records_text(rows: &[RecordRow]) -> String {
-    let cells: Vec<_> = rows
-        .iter()
-        .map(|row| [plain(&row.owner), row.ttl.to_string(), plain(&row.kind), plain(&row.data)])
-        .collect();
-    table(["NAME", "TTL", "TYPE", "DATA"], &cells)
-}
-
-fn file_text(rows: &[RecordRow]) -> String {
-    let row = |row: &RecordRow| Row {
-        owner: plain(&row.owner),
-        ttl: row.ttl,
-        kind: plain(&row.kind),
-        data: plain(&row.data),
-    };
-    rows.iter().map(|record| format!("{}\n", row(record))).collect()
+    let found = tokio::net::lookup_host((host, port)).await;
+    let found = found.with_context(|| format!("looking up the name server {host}"))?;
+    let Some(address) = found.into_iter().next() else { bail!("{host} has no address") };
+    Ok(address)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        admin::wire::{UnansweredRow, ZoneProblemRow},
-        cli::output::OutputFormat,
-    };
 
-    fn status() -> NamesStatus {
-        NamesStatus {
-            enabled: true,
-            listen: vec!["192.0.2.1:53".parse().unwrap()],
-            zones: vec![ZoneRow {
-                zone: "edge.example.org".to_owned(),
-                serial: 1_767_268_800,
-                records: 9,
-                projects: Vec::new(),
-                queries: 12,
-            }],
-            problems: vec![ZoneProblemRow {
-                zone: "shop.example.com".to_owned(),
-                project: Some("shop".parse().unwrap()),
-                problem: "x.shop.example.com.: an alias".to_owned(),
-            }],
-            unanswered: UnansweredRow { off_zone: 2, malformed: 1, slipped: 3, dropped: 4 },
+    #[tokio::test]
+    async fn a_server_is_named_by_address_with_or_without_a_port() {
+        for (text, expected) in [
+            ("192.0.2.1", "192.0.2.1:53"),
+            ("192.0.2.1:5353", "192.0.2.1:5353"),
+            ("2001:db8::1", "[2001:db8::1]:53"),
+            ("[2001:db8::1]", "[2001:db8::1]:53"),
+            ("[2001:db8::1]:5353", "[2001:db8::1]:5353"),
+        ] {
+            assert_eq!(server(text, PORT).await.unwrap().to_string(), expected);
         }
-    }
-
-    fn output() -> Output {
-        Output::detect(OutputFormat::Json) // without colours, whatever the tests run on
-    }
-
-    #[test]
-    fn zones_are_a_table_with_what_is_wrong_below() {
-        let text = zones_text(&status(), &output());
-        let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "Answered at 192.0.2.1:53");
-        assert_eq!(lines[3], "edge.example.org  1767268800  9        12       -");
-        assert_eq!(lines[5], "✗ shop.example.com of shop: x.shop.example.com.: an alias");
-        assert_eq!(
-            lines[7],
-            "2 queries of no zone here, 1 malformed, 7 limited (4 of them dropped)"
-        );
-    }
-
-    #[test]
-    fn a_node_without_dns_says_how_to_have_it() {
-        let text = zones_text(&NamesStatus::default(), &output());
-        assert!(text.contains("Add `zone` to node.yaml"), "{text}");
-    }
-
-    #[test]
-    fn a_zone_file_has_a_line_for_each_record() {
-        let row = RecordRow {
-            owner: "example.com.".to_owned(),
-            ttl: 300,
-            kind: "TXT".to_owned(),
-            data: r#""a b""#.to_owned(),
-        };
-        assert_eq!(file_text(&[row]), "example.com.\t300\tIN\tTXT\t\"a b\"\n");
+        assert!(server("192.0.2.1:dns", PORT).await.is_err());
+        assert!(name("a..b").is_err());
+        assert_eq!(name("Shop.example").unwrap().to_ascii(), "Shop.example.");
     }
 }

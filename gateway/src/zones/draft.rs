@@ -190,6 +190,7 @@ impl Sketch<'_> {
         }
         let mut placed = HashSet::new();
         for domain in domains {
+            placed.extend(domain.aliased.iter().map(Name::to_lowercase));
             for record in &domain.records {
                 match below.iter().find(|draft| draft.origin.zone_of(&record.owner)) {
                     Some(draft) => {

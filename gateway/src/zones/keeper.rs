@@ -13,7 +13,8 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 use super::{
-    Draft, Names, Naming, ProjectDomain, ZoneProblem, draft,
+    Draft, Found, Names, Naming, ProjectDomain, Wanted, ZoneProblem, draft,
+    records::{aliases, records},
     serials::{Serials, SerialsError},
 };
 use crate::{
@@ -28,12 +29,20 @@ pub struct ZoneKeeper {
     naming: Arc<Naming>,
     aliases: Aliases,
     publisher: Arc<Publisher>,
+    targets: Targets,
     zones: Arc<Zones>,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
     report: ArcSwap<ZoneReport>,
     /// What is served that the zones are made of.
     generation: watch::Sender<Generation>,
+}
+
+/// Targets of ALIAS records: which are wanted, and what is known of them.
+#[derive(Debug)]
+pub struct Targets {
+    pub wanted: watch::Sender<Wanted>,
+    pub found: watch::Receiver<Arc<Found>>,
 }
 
 #[derive(Debug)]
@@ -69,6 +78,7 @@ impl ZoneKeeper {
         naming: Naming,
         aliases: Aliases,
         publisher: Arc<Publisher>,
+        targets: Targets,
         zones: Arc<Zones>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, SerialsError> {
@@ -77,6 +87,7 @@ impl ZoneKeeper {
             naming: Arc::new(naming),
             aliases,
             publisher,
+            targets,
             zones,
             clock,
             state: Mutex::new(State { serials, built: HashMap::new(), problems: HashSet::new() }),
@@ -161,7 +172,16 @@ impl ZoneKeeper {
             }
             None => Vec::new(),
         };
-        let domains = manifests.iter().flat_map(|manifest| domains(manifest)).collect();
+        let entries = manifests.iter().flat_map(|manifest| &manifest.domains);
+        let wanted = entries.flat_map(|entry| aliases(&entry.records));
+        let wanted: Wanted = wanted.map(|(_, target)| target.clone()).collect();
+        self.targets.wanted.send_if_modified(|current| {
+            let differs = *current != wanted;
+            *current = wanted;
+            differs
+        });
+        let found = self.targets.found.borrow().clone();
+        let domains = manifests.iter().flat_map(|manifest| domains(manifest, &found)).collect();
         Names { naming: self.naming.clone(), hosts, domains }
     }
 
@@ -174,13 +194,13 @@ impl ZoneKeeper {
     }
 }
 
-/// Each domain that a project is served under. Whatever decides that one is not its project's yet, and what else
-/// its owner wants to stand there, joins in here.
-fn domains(manifest: &Manifest) -> Vec<ProjectDomain> {
+/// Each domain that a project is served under. Whatever decides that one is not its project's yet joins in here.
+fn domains(manifest: &Manifest, targets: &Found) -> Vec<ProjectDomain> {
     let domain = |entry: &DomainEntry| ProjectDomain {
         host: entry.host.clone(),
         project: manifest.revision.project.clone(),
-        records: Vec::new(),
+        records: records(&entry.records, targets),
+        aliased: aliases(&entry.records).map(|(owner, _)| owner).collect(),
     };
     manifest.domains.iter().map(domain).collect()
 }

@@ -5,6 +5,7 @@
 
 mod ask;
 mod check;
+mod dns;
 mod harness;
 mod help;
 mod new;

@@ -107,9 +107,20 @@ impl Compiler<'_> {
         domain: &DomainName,
     ) -> Option<RecordData> {
         let apex = owner.is_some_and(|owner| is_apex(owner, domain));
+        let leads_to = |data: &RecordData| match data {
+            RecordData::Alias(host) | RecordData::Cname(host) => {
+                owner == Some(&HostPattern::Exact(host.clone()))
+            }
+            _ => false,
+        };
+        let itself = || {
+            let message = format!("this {kind} leads to itself");
+            (message, "write the name that it is to lead to".to_owned())
+        };
         match value::data(kind, &text.value, apex, domain) {
-            Ok(data) => Some(data),
-            Err((message, hint)) => {
+            Ok(data) if !leads_to(&data) => Some(data),
+            refused => {
+                let (message, hint) = refused.err().unwrap_or_else(itself);
                 let error = Diagnostic::error(codes::INVALID_RECORD, message);
                 self.report.push(error.at(text.place.clone()).hint(hint));
                 None

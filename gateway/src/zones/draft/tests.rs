@@ -26,6 +26,7 @@ fn domain(project: &str, host: &str) -> ProjectDomain {
         host: host.parse().unwrap(),
         project: project.parse().unwrap(),
         records: Vec::new(),
+        aliased: Vec::new(),
     }
 }
 
