@@ -40,6 +40,8 @@ pub struct Order {
     looks: u32,
     /// Times it began anew, or read its authorizations again.
     turns: u32,
+    /// Whether the authority was told to look within this try.
+    announced: bool,
     rng: StdRng,
 }
 
@@ -208,6 +210,7 @@ impl Order {
             faults: 0,
             looks: 0,
             turns: 0,
+            announced: false,
             rng: StdRng::seed_from_u64(seed),
         };
         let action = order.action();
@@ -252,7 +255,7 @@ impl Order {
         }
     }
 
-    fn proceed(self, event: Event, now: Timestamp) -> Step {
+    fn proceed(mut self, event: Event, now: Timestamp) -> Step {
         match (self.state.clone(), event) {
             (_, Event::Order(reply)) => self.read(reply, now),
             (State::Authorizing(url), Event::Authorizations(list)) => self.take(url, &list),
@@ -264,6 +267,7 @@ impl Order {
                 self.announce(url, left)
             }
             (State::Announcing(url, mut left), Event::Announced) => {
+                self.announced = true;
                 left.pop();
                 self.announce(url, left)
             }
@@ -277,7 +281,9 @@ impl Order {
         let url = reply.url;
         match (reply.status, &self.state) {
             // It died while nobody looked, likely because nobody answered its challenges.
-            (OrderStatus::Invalid, State::Resumed(_)) => self.anew(),
+            (OrderStatus::Invalid, State::Resumed(_) | State::Validating(_)) if !self.announced => {
+                self.anew()
+            }
             (OrderStatus::Invalid, _) => self.enter(State::Explaining(url, reply.problem)),
             (OrderStatus::Valid, _) => self.enter(State::Downloading(url)),
             (OrderStatus::Pending, State::Created | State::Resumed(_)) => {
@@ -303,6 +309,9 @@ impl Order {
 
     fn take(self, url: Url, list: &[Authorization]) -> Step {
         if list.iter().any(|authorization| authorization.status == AuthorizationStatus::Dead) {
+            if !self.announced {
+                return self.anew(); // it died of an earlier try
+            }
             return failed(explain(list, self.method, None), None, false);
         }
         let open = list.iter().filter(|one| one.status == AuthorizationStatus::Pending);
