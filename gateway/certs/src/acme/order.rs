@@ -42,7 +42,8 @@ pub struct Order {
     turns: u32,
     /// Whether the authority was told to look within this try.
     announced: bool,
-    rng: StdRng,
+    /// Boxed: it is larger than all the rest, which is moved at each step.
+    rng: Box<StdRng>,
 }
 
 #[derive(Debug, Clone)]
@@ -211,7 +212,7 @@ impl Order {
             looks: 0,
             turns: 0,
             announced: false,
-            rng: StdRng::seed_from_u64(seed),
+            rng: Box::new(StdRng::seed_from_u64(seed)),
         };
         let action = order.action();
         (order, action)

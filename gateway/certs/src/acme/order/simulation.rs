@@ -268,7 +268,7 @@ fn token(number: usize, index: usize) -> String {
 /// One try, by a node that may be killed before or after anything it does.
 fn run(authority: &mut Authority, node: &mut Node, seed: u64, now: &mut Timestamp) -> End {
     node.published.clear(); // with the process that published it
-    let replaces = seed % 3 == 0;
+    let replaces = seed.is_multiple_of(3);
     let (mut order, mut action) =
         Order::begin(Method::Dns01, node.url.clone(), replaces, seed, *now);
     for _ in 0..10_000 {
@@ -363,7 +363,7 @@ fn killed_anywhere_it_goes_on_and_loses_one_order_a_kill_at_most() {
             }
         }
         assert_eq!(authority.certificates, 1, "seed {seed} after {kills} kills");
-        assert!(authority.orders.len() <= 1 + kills, "seed {seed}: {} kills", kills);
+        assert!(authority.orders.len() <= 1 + kills, "seed {seed}: {kills} kills");
     }
 }
 
