@@ -7,7 +7,7 @@ use headgate_types::Digest;
 use instant_acme::{Account, Error, ExternalAccountKey, Key, NewAccount};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::sleep};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
@@ -72,15 +72,7 @@ impl Accounts {
             Some(file) if file.directory == self.config.directory => file,
             _ => self.make()?,
         };
-        let account = match &file.url {
-            Some(url) => {
-                let directory = file.directory.clone();
-                let builder = Account::builder_with_http(self.http.boxed());
-                let account = builder.from_parts(url.clone(), decode(&file)?, directory).await;
-                account.map_err(|error| AccountError::Authority(Box::new(fault(error))))?
-            }
-            None => self.register(&mut file).await?,
-        };
+        let account = self.connect(&mut file).await?;
         self.update_contact(&account, &mut file).await;
         *current = Some(account.clone());
         Ok(account)
@@ -120,22 +112,36 @@ impl Accounts {
         Ok(file)
     }
 
-    async fn register(&self, file: &mut AccountFile) -> Result<Account, AccountError> {
+    /// Connects with the account or registers it; a bad nonce and a moment's silence are no reasons
+    /// to give up.
+    async fn connect(&self, file: &mut AccountFile) -> Result<Account, AccountError> {
         let mut tries = 0;
         let account = loop {
             tries += 1;
-            let error = match self.try_to_register(file).await? {
-                Ok(account) => break account,
-                Err(error) => fault(error),
+            let result = match &file.url {
+                Some(url) => {
+                    let directory = file.directory.clone();
+                    let builder = Account::builder_with_http(self.http.boxed());
+                    builder.from_parts(url.clone(), decode(file)?, directory).await
+                }
+                None => self.try_to_register(file).await?,
             };
-            match error {
-                Fault::BadNonce if tries < defaults::NONCE_TRIES => {}
-                error => return Err(AccountError::Authority(Box::new(error))),
+            match result.map_err(fault) {
+                Ok(account) => break account,
+                Err(Fault::BadNonce) if tries <= defaults::NONCE_TRIES => {}
+                Err(Fault::Unavailable { retry_after: None, .. })
+                    if tries <= defaults::FAULT_TRIES =>
+                {
+                    sleep(defaults::FAULT_PAUSE * 2u32.pow(tries - 1)).await;
+                }
+                Err(fault) => return Err(AccountError::Authority(Box::new(fault))),
             }
         };
-        file.url = Some(account.id().to_owned());
-        self.store.put_value(&self.file_name(), file)?;
-        info!(directory = file.directory, account = account.id(), "registered with the authority");
+        if file.url.is_none() {
+            file.url = Some(account.id().to_owned());
+            self.store.put_value(&self.file_name(), file)?;
+            info!(directory = file.directory, account = account.id(), "registered");
+        }
         Ok(account)
     }
 

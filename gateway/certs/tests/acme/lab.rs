@@ -45,6 +45,7 @@ const ZONE: &str = "
     ns.test. A 127.0.0.1
     shop.test. A 127.0.0.1
     other.test. A 127.0.0.1
+    *.kill.test. A 127.0.0.1
     _acme-challenge.custom.test. CNAME _acme-challenge.custom-test.edge.test.
 ";
 
@@ -105,7 +106,14 @@ impl Lab {
     }
 
     pub(crate) fn start(&self) -> Engine {
-        let config = AcmeConfig {
+        let (renewals, handle) =
+            Renewals::open(self.config(), self.services(), self.wanted.subscribe()).unwrap();
+        let task = tokio::spawn(renewals.run(self.shutdown.clone()));
+        Engine { handle, clock: self.clock.clone(), task }
+    }
+
+    pub(crate) fn config(&self) -> AcmeConfig {
+        AcmeConfig {
             directory: format!("https://localhost:{}/dir", self.proxy.port),
             contact: vec!["hostmaster@edge.test".to_owned()],
             roots: Some(self.roots.clone()),
@@ -113,18 +121,18 @@ impl Lab {
             profile: Some("shortlived".to_owned()),
             limits: self.limits,
             folder: self.folder.path().join("certificates"),
-        };
-        let services = AcmeServices {
+        }
+    }
+
+    fn services(&self) -> AcmeServices {
+        AcmeServices {
             clock: self.clock.clone(),
             zone: self.zone.clone(),
             tokens: self.tokens.clone(),
             alpn: self.alpn.clone(),
             lease: Arc::new(SoleNode),
             metrics: Metrics::register(&mut Registry::default()),
-        };
-        let (renewals, handle) = Renewals::open(config, services, self.wanted.subscribe()).unwrap();
-        let task = tokio::spawn(renewals.run(self.shutdown.clone()));
-        Engine { handle, clock: self.clock.clone(), task }
+        }
     }
 
     /// How many challenge values stand in DNS.
