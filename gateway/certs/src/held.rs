@@ -22,6 +22,9 @@ use crate::provider;
 /// Certificates in one chain; those of public authorities have two or three.
 const MAX_CHAIN: usize = 10;
 
+/// A private key as DER of any of the three formats that keys come in.
+pub(crate) type KeyBytes = Zeroizing<Box<[u8]>>;
+
 /// A certificate with its chain and key.
 pub struct HeldCertificate {
     origin: Origin,
@@ -30,8 +33,7 @@ pub struct HeldCertificate {
     not_before: Timestamp,
     not_after: Timestamp,
     chain: Box<[CertificateDer<'static>]>,
-    /// DER of any of the three formats that keys come in.
-    key: Zeroizing<Box<[u8]>>,
+    key: KeyBytes,
     parsed: OnceLock<Option<Arc<CertifiedKey>>>,
 }
 
@@ -68,7 +70,7 @@ impl HeldCertificate {
     pub(crate) fn new(
         origin: Origin,
         chain: Vec<CertificateDer<'static>>,
-        key: Zeroizing<Box<[u8]>>,
+        key: KeyBytes,
     ) -> Result<Self, InvalidCertificate> {
         let held = Self::unchecked(origin, chain, key)?;
         let parsed = held.parse().map_err(InvalidCertificate::Key)?;
@@ -80,7 +82,7 @@ impl HeldCertificate {
     pub(crate) fn unchecked(
         origin: Origin,
         chain: Vec<CertificateDer<'static>>,
-        key: Zeroizing<Box<[u8]>>,
+        key: KeyBytes,
     ) -> Result<Self, InvalidCertificate> {
         let leaf = chain.first().ok_or(InvalidCertificate::NoCertificate)?;
         if chain.len() > MAX_CHAIN {
@@ -180,7 +182,7 @@ impl HeldCertificate {
 /// Certificates and the key of a PEM text.
 pub(crate) fn read_pem(
     pem: &[u8],
-) -> Result<(Vec<CertificateDer<'static>>, Zeroizing<Box<[u8]>>), InvalidCertificate> {
+) -> Result<(Vec<CertificateDer<'static>>, KeyBytes), InvalidCertificate> {
     let chain: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .take(MAX_CHAIN + 1)
         .collect::<Result<_, _>>()

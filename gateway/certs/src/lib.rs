@@ -1,15 +1,20 @@
 //! Certificates: where they come from, and which one a client is shown.
 //!
 //! ```text
-//! LocalAuthority ──issue──► CertificateTable ──store──► CertificateResolver ──► rustls handshake
-//!     (dev)                  names → keys                one ArcSwap
+//! LocalAuthority ──issue──────────┐
+//!     (dev)                       ▼
+//!                         CertificateTable ──store──► CertificateResolver ──► rustls handshake
+//!                          names → keys                  one ArcSwap
+//!                                 ▲
+//! acme::Renewals ──certificates───┘   orders and renews, keeps them in a CertificateStore
 //! ```
 //!
 //! The resolver answers from memory only: an unknown name costs a lookup and an alert, never a disk
 //! access, a signature or an order. Tables are built by whoever builds the snapshot and published
 //! whole.
 //!
-//! It deliberately does not listen, speak ACME or know what a project is.
+//! It deliberately does not listen, serve DNS or know what a project is: where challenges are
+//! published and who may order is asked through small traits.
 //!
 //! Invariant: private keys appear in no log, no error and no `Debug` output, and on disk only in
 //! files of mode 0600.

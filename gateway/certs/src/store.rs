@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     acme::wanted::{CertificateId, Wanted},
-    held::{HeldCertificate, InvalidCertificate, Origin, read_pem},
+    held::{HeldCertificate, InvalidCertificate, KeyBytes, Origin, read_pem},
 };
 
 const PRIVATE: u32 = 0o600;
@@ -227,7 +227,7 @@ impl Draft {
     }
 
     /// The key as PKCS #8; `None` if the file was damaged.
-    pub(crate) fn key(&self) -> Option<Zeroizing<Box<[u8]>>> {
+    pub(crate) fn key(&self) -> Option<KeyBytes> {
         let key = BASE64_STANDARD.decode(self.key.as_bytes()).ok()?;
         Some(Zeroizing::new(key.into_boxed_slice()))
     }

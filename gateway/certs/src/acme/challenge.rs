@@ -127,7 +127,9 @@ fn acme_tls_config(name: &str, digest: &[u8]) -> Result<Arc<ServerConfig>, MakeE
     let certificate = params.self_signed(&key)?;
     let provider = provider();
     let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-    let key = CertifiedKey::from_der(vec![certificate.der().clone()], key, &provider)?;
+    let key = provider.key_provider.load_private_key(key)?;
+    // Not `from_der`: it refuses the extension that this is all about.
+    let key = CertifiedKey::new(vec![certificate.der().clone()], key);
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13, &TLS12])?
         .with_no_client_auth()

@@ -19,8 +19,9 @@ pub const ORDER_PATIENCE: Duration = Duration::from_secs(10 * 60);
 /// Bad nonces in a row, each after three of the library's own: at one in five that is never seen.
 pub const NONCE_TRIES: u32 = 10;
 
-/// Faults in a row before an order is left to a later try.
-pub const FAULT_TRIES: u32 = 6;
+/// Faults in a row before an order is left to a later try: some fifteen seconds, which is longer than
+/// an authority takes to change one server for another.
+pub const FAULT_TRIES: u32 = 4;
 
 /// First pause after a fault; doubled with each that follows at once.
 pub const FAULT_PAUSE: Duration = Duration::from_secs(1);

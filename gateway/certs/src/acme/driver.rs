@@ -22,7 +22,7 @@ use super::{
         Action, Authorization, AuthorizationStatus, Challenge, Event, Failure, Fault, Offered,
         Order, OrderReply, OrderStatus, Step,
     },
-    problem::OrderError,
+    problem::{OrderError, Problem, ProblemKind},
     wanted::Wanted,
 };
 use crate::{
@@ -129,7 +129,10 @@ impl Driver {
             return Failure { error, not_before: None, order_lives: true };
         };
         let (error, pause) = match *fault {
-            Fault::Refused(problem) => (OrderError::Refused(problem), None),
+            Fault::Refused(problem) => {
+                let problem = Problem { kind: ProblemKind::Account, ..problem };
+                (OrderError::Refused(problem), None)
+            }
             Fault::RateLimited { detail, retry_after } => {
                 let pause = retry_after.unwrap_or(super::defaults::RATE_LIMITED);
                 (OrderError::RateLimited { until: now.after(pause), detail }, Some(pause))

@@ -40,7 +40,10 @@ pub struct Order {
     looks: u32,
     /// Times it began anew, or read its authorizations again.
     turns: u32,
-    rng: StdRng,
+    /// Whether the authority was told to look within this try.
+    announced: bool,
+    /// Boxed: it is larger than all the rest, which is moved at each step.
+    rng: Box<StdRng>,
 }
 
 #[derive(Debug, Clone)]
@@ -208,7 +211,8 @@ impl Order {
             faults: 0,
             looks: 0,
             turns: 0,
-            rng: StdRng::seed_from_u64(seed),
+            announced: false,
+            rng: Box::new(StdRng::seed_from_u64(seed)),
         };
         let action = order.action();
         (order, action)
@@ -252,7 +256,7 @@ impl Order {
         }
     }
 
-    fn proceed(self, event: Event, now: Timestamp) -> Step {
+    fn proceed(mut self, event: Event, now: Timestamp) -> Step {
         match (self.state.clone(), event) {
             (_, Event::Order(reply)) => self.read(reply, now),
             (State::Authorizing(url), Event::Authorizations(list)) => self.take(url, &list),
@@ -264,6 +268,7 @@ impl Order {
                 self.announce(url, left)
             }
             (State::Announcing(url, mut left), Event::Announced) => {
+                self.announced = true;
                 left.pop();
                 self.announce(url, left)
             }
@@ -277,7 +282,9 @@ impl Order {
         let url = reply.url;
         match (reply.status, &self.state) {
             // It died while nobody looked, likely because nobody answered its challenges.
-            (OrderStatus::Invalid, State::Resumed(_)) => self.anew(),
+            (OrderStatus::Invalid, State::Resumed(_) | State::Validating(_)) if !self.announced => {
+                self.anew()
+            }
             (OrderStatus::Invalid, _) => self.enter(State::Explaining(url, reply.problem)),
             (OrderStatus::Valid, _) => self.enter(State::Downloading(url)),
             (OrderStatus::Pending, State::Created | State::Resumed(_)) => {
@@ -303,6 +310,9 @@ impl Order {
 
     fn take(self, url: Url, list: &[Authorization]) -> Step {
         if list.iter().any(|authorization| authorization.status == AuthorizationStatus::Dead) {
+            if !self.announced {
+                return self.anew(); // it died of an earlier try
+            }
             return failed(explain(list, self.method, None), None, false);
         }
         let open = list.iter().filter(|one| one.status == AuthorizationStatus::Pending);

@@ -135,6 +135,9 @@ impl OrderError {
             (ProblemKind::Account, _) => {
                 "look at tls.acme in node.yaml: contact, external_account".to_owned()
             }
+            (ProblemKind::Other, Method::TlsAlpn01 | Method::Http01) => {
+                format!("see that {base} has an A or AAAA record with this gateway's address")
+            }
             (ProblemKind::Replaced | ProblemKind::Other, _) => return None,
         };
         Some(text)

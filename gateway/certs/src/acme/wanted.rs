@@ -60,7 +60,7 @@ impl Wanted {
         match self.prove {
             Prove::Dns01 { .. } => Method::Dns01,
             // By turns: which of the two ports is open is not ours to know.
-            Prove::Host if failures % 2 == 0 => Method::TlsAlpn01,
+            Prove::Host if failures.is_multiple_of(2) => Method::TlsAlpn01,
             Prove::Host => Method::Http01,
         }
     }

@@ -45,6 +45,7 @@ const ZONE: &str = "
     ns.test. A 127.0.0.1
     shop.test. A 127.0.0.1
     other.test. A 127.0.0.1
+    *.kill.test. A 127.0.0.1
     _acme-challenge.custom.test. CNAME _acme-challenge.custom-test.edge.test.
 ";
 
@@ -79,7 +80,7 @@ pub(crate) struct DnsZone(pub(crate) Challenges);
 
 impl Lab {
     pub(crate) async fn new(options: Options) -> Self {
-        let (challenges, dns, shutdown) = name_server().await;
+        let (challenges, dns, shutdown) = name_server();
         let pebble = Pebble::start(dns, options).await;
         let roots = pebble.config().authority.root();
         let proxy =
@@ -105,7 +106,14 @@ impl Lab {
     }
 
     pub(crate) fn start(&self) -> Engine {
-        let config = AcmeConfig {
+        let (renewals, handle) =
+            Renewals::open(self.config(), self.services(), self.wanted.subscribe()).unwrap();
+        let task = tokio::spawn(renewals.run(self.shutdown.clone()));
+        Engine { handle, clock: self.clock.clone(), task }
+    }
+
+    pub(crate) fn config(&self) -> AcmeConfig {
+        AcmeConfig {
             directory: format!("https://localhost:{}/dir", self.proxy.port),
             contact: vec!["hostmaster@edge.test".to_owned()],
             roots: Some(self.roots.clone()),
@@ -113,18 +121,18 @@ impl Lab {
             profile: Some("shortlived".to_owned()),
             limits: self.limits,
             folder: self.folder.path().join("certificates"),
-        };
-        let services = AcmeServices {
+        }
+    }
+
+    fn services(&self) -> AcmeServices {
+        AcmeServices {
             clock: self.clock.clone(),
             zone: self.zone.clone(),
             tokens: self.tokens.clone(),
             alpn: self.alpn.clone(),
             lease: Arc::new(SoleNode),
             metrics: Metrics::register(&mut Registry::default()),
-        };
-        let (renewals, handle) = Renewals::open(config, services, self.wanted.subscribe()).unwrap();
-        let task = tokio::spawn(renewals.run(self.shutdown.clone()));
-        Engine { handle, clock: self.clock.clone(), task }
+        }
     }
 
     /// How many challenge values stand in DNS.
@@ -158,11 +166,10 @@ impl Engine {
         let mut certificates = self.handle.certificates();
         let there = |all: &Arc<CertificatesByName>| all.get(&name).is_some_and(|one| test(one));
         let waiting = tokio::time::timeout(PATIENCE, certificates.wait_for(there));
-        let found = match waiting.await {
+        match waiting.await {
             Ok(found) => found.unwrap().get(&name).unwrap().clone(),
             Err(_) => panic!("no certificate for {name}: {:#?}", self.handle.statuses()),
-        };
-        found
+        }
     }
 
     /// Waits until the row of a name is as the test wants it.
@@ -218,7 +225,7 @@ impl ChallengeZone for DnsZone {
 }
 
 /// A name server of ours on loopback, as the authority's resolver.
-pub(crate) async fn name_server() -> (Challenges, std::net::SocketAddr, CancellationToken) {
+fn name_server() -> (Challenges, std::net::SocketAddr, CancellationToken) {
     let origin = Name::from_str("test.").unwrap();
     let mut zone = ZoneBuilder::new(&origin);
     for line in ZONE.lines().map(str::trim).filter(|line| !line.is_empty()) {

@@ -101,7 +101,7 @@ impl Proxy {
                     let Ok(tls) = acceptor.accept(stream).await else { return };
                     let service = service_fn(move |request| {
                         let (state, client) = (Arc::clone(&state), client.clone());
-                        async move { handle(&state, &client, upstream, request).await }
+                        handle(state, client, upstream, request)
                     });
                     let builder = hyper::server::conn::http1::Builder::new();
                     let _ = builder.serve_connection(TokioIo::new(tls), service).await;
@@ -165,8 +165,8 @@ type Upstream = Client<
 >;
 
 async fn handle(
-    state: &State,
-    client: &Upstream,
+    state: Arc<State>,
+    client: Upstream,
     upstream: u16,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, std::io::Error> {
@@ -197,10 +197,15 @@ async fn handle(
     // The authority makes its URLs of the host it is asked for, which stays ours.
     parts.uri = format!("https://localhost:{upstream}{path}").parse().unwrap();
     parts.version = http::Version::HTTP_11;
-    let answer = client.request(Request::from_parts(parts, Full::from(body))).await;
-    let (parts, body) = answer.map_err(std::io::Error::other)?.into_parts();
-    let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
-    state.log.lock().unwrap().push(Seen { path, status: parts.status.as_u16() });
+    // In a task of its own: what the authority did is counted, whether the client is still there.
+    let exchange = tokio::spawn(async move {
+        let answer = client.request(Request::from_parts(parts, Full::from(body))).await;
+        let (parts, body) = answer.map_err(std::io::Error::other)?.into_parts();
+        let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+        state.log.lock().unwrap().push(Seen { path, status: parts.status.as_u16() });
+        Ok::<_, std::io::Error>((parts, body))
+    });
+    let (parts, body) = exchange.await.unwrap()?;
     match verdict {
         Verdict::LoseAnswer => Err(lost()),
         Verdict::Kill { told, .. } => {
