@@ -23,6 +23,7 @@ use headgate_edge::{
     Admission, AdmissionLimits, BindOptions, Edge, Listener, Transport, h2_options,
 };
 use headgate_executor::{Executor, FunctionLimits};
+use headgate_outbound::Resolver;
 use headgate_store::{BlobStore, Records};
 use headgate_types::{Clock, SystemClock};
 use pingora_core::apps::{HttpServerApp, HttpServerOptions};
@@ -37,7 +38,7 @@ use crate::{
     blob_cache::BlobCache,
     certificates::Certificates,
     deploy::{self, Deployer, UnderWay},
-    domains::Domains,
+    domains::{AskingParts, Domains, Grants},
     event::{Event, Ready, Reporter},
     follow::{Looks, Shared},
     functions::Functions,
@@ -70,6 +71,8 @@ pub struct Gateway {
     sweeper: Sweeper,
     renewer: Renewer,
     rotation: Rotation,
+    domains: Arc<Domains>,
+    grants: Arc<Grants>,
     reporter: Arc<dyn Reporter>,
     urls: Arc<Urls>,
     reload: (mpsc::Sender<NodeConfig>, mpsc::Receiver<NodeConfig>),
@@ -147,6 +150,7 @@ impl Gateway {
         let tls = certificates.pick_config()?;
         let rotation = Rotation { tickets: certificates.tickets().clone() };
 
+        let grants = Arc::new(Grants::of(&config.projects));
         let aliases = if config.aids.localhost_hosts { Aliases::Localhost } else { Aliases::None };
         let publisher = Arc::new(Publisher::new(Parts {
             store: store.clone(),
@@ -156,8 +160,20 @@ impl Gateway {
             clock: clock.clone(),
             metrics: metrics.clone(),
             options: serve_options(&config, aliases),
+            grants: grants.clone(),
             followed: followers::followed(&config.projects),
         }));
+        let domains = match aliases {
+            Aliases::Localhost => Domains::trusting(publisher.clone()),
+            Aliases::None => {
+                let resolver = Resolver::afresh(config.resolver);
+                let (clock, reporter) = (clock.clone(), reporter.clone());
+                let parts = AskingParts { grants: grants.clone(), resolver, clock, reporter };
+                Domains::asking(&config.state, publisher.clone(), parts)?
+            }
+        };
+        let domains = Arc::new(domains);
+        // What was verified before is granted now, so that it is served at once.
         publisher.reconcile(None).context("serving what was accepted before")?;
 
         let urls = Arc::new(Urls::new(&bound.http, &bound.https, aliases));
@@ -182,10 +198,6 @@ impl Gateway {
             looks: Looks::default(),
         };
         let revisions = Revisions::new(shared.clone());
-        let domains = match aliases {
-            Aliases::Localhost => Domains::trusting(publisher.clone()),
-            Aliases::None => Domains::asking(&config.state, publisher.clone())?,
-        };
         let followers = Followers::new(shared, config.state.join("repositories"));
         let sweeper = Sweeper { store: store.clone(), records, executor, clock, under_way };
         let renewer = Renewer { publisher: publisher.clone() };
@@ -211,7 +223,7 @@ impl Gateway {
             logs,
             view: publisher.cell().clone(),
             readiness: Arc::new(Readiness::default()),
-            domains: Arc::new(domains),
+            domains: domains.clone(),
             functions: Arc::new(functions),
             operations: Arc::new(revisions),
         };
@@ -232,6 +244,8 @@ impl Gateway {
             sweeper,
             renewer,
             rotation,
+            domains,
+            grants,
             reporter,
             urls,
             reload: mpsc::channel(1),
@@ -251,6 +265,7 @@ impl Gateway {
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { config, listeners, bound, edge, proxy, admin, admin_state, .. } = self;
         let Self { mut followers, sweeper, renewer, rotation, reporter, urls, .. } = self;
+        let Self { domains, grants, .. } = self;
         let (_keep, mut reload) = self.reload;
         let (stop_edge, edge_stops) = watch::channel(false);
         let stop = CancellationToken::new();
@@ -266,6 +281,7 @@ impl Gateway {
         let sweeping = tokio::spawn(sweeper.run(stop.child_token()));
         let renewing = tokio::spawn(renewer.run(stop.child_token()));
         let rotating = tokio::spawn(rotation.run(stop.child_token()));
+        let asking = tokio::spawn(domains.clone().run(stop.child_token()));
         followers.follow(&config.projects);
 
         let ready = Event::Ready(Ready {
@@ -286,7 +302,9 @@ impl Gateway {
             loop {
                 tokio::select! {
                     Some(config) = reload.recv() => {
+                        grants.ask(&config.projects);
                         followers.refollow(&config).await;
+                        domains.reconfigured();
                         Renewer::reload(&publisher, config.tls.certificates).await;
                     }
                     () = followers.supervise() => {}
@@ -310,7 +328,7 @@ impl Gateway {
         let drained = serving.await.context("the listeners' task ended")?.context("draining")?;
         stop.cancel();
         followers.stop().await;
-        let _ = tokio::join!(admin, sweeping, renewing, rotating);
+        let _ = tokio::join!(admin, sweeping, renewing, rotating, asking);
         reporter.report(Event::Stopped { cut: drained.cut as u64 });
         Ok(())
     }

@@ -146,8 +146,8 @@ enum Command {
     #[command(after_help = functions::HELP)]
     Functions(functions::Arguments),
     /// List the hosts of a running node, whose they are, and what their owners enter in DNS
-    #[command(after_help = domains::HELP)]
-    Domains(NodeArguments),
+    #[command(after_help = domains::HELP, args_conflicts_with_subcommands = true)]
+    Domains(domains::Arguments),
     /// Show what functions printed and what became of deploys
     #[command(after_help = LOGS_HELP)]
     Logs(LogsArguments),

@@ -51,6 +51,8 @@ pub struct NodeConfig {
     pub tls: TlsConfig,
     /// Names are unique.
     pub projects: Vec<FollowedProject>,
+    /// The name server that is asked whose a host is; those of the system if there is none.
+    pub resolver: Option<SocketAddr>,
     pub executor: ExecutorConfig,
     pub limits: Limits,
     /// How long shutdown waits for running requests.
@@ -186,6 +188,17 @@ pub struct FollowedProject {
     pub credentials: GitCredentials,
     /// Taubyte's separate ones; none of a project that is in one repository as a whole.
     pub others: OtherRepositories,
+    pub ownership: OwnershipRule,
+}
+
+/// When a host that a project names is served.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OwnershipRule {
+    /// At once: whoever writes the project is the operator, or as good.
+    #[default]
+    Trust,
+    /// When its owner has said in DNS that it is this project's.
+    Verify,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

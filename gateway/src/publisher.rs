@@ -28,6 +28,7 @@ use self::hosts::HostOwners;
 pub use self::pinning::{Kept, Pinned, SwitchError, Unpinned};
 use crate::{
     certificates::{Certificates, CertificatesError},
+    domains::{Grants, Holders},
     manifest::{DecodeError, Manifest, VERSION},
     metrics::Metrics,
     node_config::CertificateFiles,
@@ -43,8 +44,12 @@ pub struct Publisher {
     cell: Arc<SnapshotCell>,
     /// What the snapshot was built from, for those who must not wait for the lock.
     published: ArcSwap<Vec<Current>>,
+    /// Who has which of the hosts.
+    holders: ArcSwap<Holders>,
     /// The domains of all that is served.
     hosts: watch::Sender<HashSet<HostPattern>>,
+    /// Moves on with each snapshot.
+    generation: watch::Sender<Generation>,
     /// The branches that are held at what is served of them.
     pins: watch::Sender<Pins>,
     /// Held while a revision is accepted, so that two projects cannot take one host at once.
@@ -61,6 +66,7 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<Metrics>,
     pub options: ServeOptions,
+    pub grants: Arc<Grants>,
     /// Only what this node is told to follow is served, whatever else its records still hold.
     pub followed: Followed,
 }
@@ -137,8 +143,9 @@ impl Publisher {
         };
         let cell = Arc::new(SnapshotCell::new(Snapshot::empty()));
         let (published, hosts) = (ArcSwap::default(), watch::Sender::default());
-        let pins = watch::Sender::default();
-        Self { parts, cell, published, hosts, pins, state: Mutex::new(state) }
+        let (holders, generation) = (ArcSwap::default(), watch::Sender::default());
+        let (pins, state) = (watch::Sender::default(), Mutex::new(state));
+        Self { parts, cell, published, holders, hosts, generation, pins, state }
     }
 
     pub fn cell(&self) -> &Arc<SnapshotCell> {
@@ -148,6 +155,16 @@ impl Publisher {
     /// The domains of all that is served, for whoever waits for one to become free.
     pub fn hosts(&self) -> watch::Receiver<HashSet<HostPattern>> {
         self.hosts.subscribe()
+    }
+
+    /// For whoever looks again when something else is served.
+    pub fn generations(&self) -> watch::Receiver<Generation> {
+        self.generation.subscribe()
+    }
+
+    /// Who has which of the hosts. Waits for nobody.
+    pub(crate) fn holders(&self) -> Arc<Holders> {
+        self.holders.load_full()
     }
 
     /// The bounds of every function on this node.
@@ -189,7 +206,8 @@ impl Publisher {
             return Err(PublishError::NotFollowed);
         }
         let others = state.current.iter().map(|current| &*current.served.manifest);
-        let owners = HostOwners::other_than(&manifest.revision.project, others);
+        let holders = self.parts.grants.holders(others.clone());
+        let owners = HostOwners::other_than(&manifest.revision.project, others, &holders);
         let domains = project.domains.iter().map(|domain| (&domain.host, Some(&domain.place)));
         let conflicts = owners.conflicts(domains);
         if !conflicts.is_empty() {
@@ -243,7 +261,17 @@ impl Publisher {
         let trusted = self.parts.certificates.cover(snapshot.hosts())?;
         let published = self.published.load();
         let served: Vec<_> = published.iter().map(|current| current.served.clone()).collect();
-        if HostRules::new(&served, &trusted) == *snapshot.rules() {
+        if HostRules::new(&served, &self.holders.load(), &trusted) == *snapshot.rules() {
+            return Ok(());
+        }
+        self.publish(&mut state)
+    }
+
+    /// Serves the hosts whose owners have spoken since, and no longer those that are granted no more.
+    pub(crate) fn regrant(&self) -> Result<(), PublishError> {
+        let mut state = self.lock();
+        let manifests = state.current.iter().map(|current| &*current.served.manifest);
+        if self.parts.grants.holders(manifests) == **self.holders.load() {
             return Ok(());
         }
         self.publish(&mut state)
@@ -362,17 +390,19 @@ impl Publisher {
         let started = Instant::now();
         let served: Vec<_> = state.current.iter().map(|current| current.served.clone()).collect();
         let generation = state.generation.next();
-        let snapshot = Snapshot::build(generation, &served);
+        let holders = self.parts.grants.holders(served.iter().map(|served| &*served.manifest));
+        let snapshot = Snapshot::build(generation, &served, &holders);
         // Certificates first: a host that is routed must not be refused at the handshake.
         let trusted = self.parts.certificates.cover(snapshot.hosts())?;
-        let snapshot = snapshot.ruled_by(HostRules::new(&served, &trusted));
+        let snapshot = snapshot.ruled_by(HostRules::new(&served, &holders, &trusted));
         self.cell.publish(Arc::new(snapshot));
         state.generation = generation;
         self.published.store(Arc::new(state.current.clone()));
         self.parts.metrics.published(generation, started.elapsed().as_secs_f64());
         info!(%generation, projects = served.len(), "snapshot published");
-        let domains = served.iter().flat_map(|served| &served.manifest.domains);
-        let hosts: HashSet<_> = domains.map(|domain| domain.host.clone()).collect();
+        let hosts: HashSet<_> = holders.keys().cloned().collect();
+        self.holders.store(Arc::new(holders));
+        self.generation.send_replace(generation);
         self.hosts.send_if_modified(|before| {
             let changed = *before != hosts;
             *before = hosts;

@@ -5,7 +5,11 @@
 
 mod hosts;
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashSet},
+    fmt,
+    sync::Arc,
+};
 
 use arc_swap::ArcSwap;
 use headgate_executor::{
@@ -21,6 +25,7 @@ use headgate_website::Site;
 pub use self::hosts::{HostRule, HostRules};
 use crate::{
     admin::{self, RouteRow, SnapshotView},
+    domains::Holders,
     manifest::{EntryPoint, FunctionEntry, Manifest, WebsiteEntry},
     policy::Policy,
 };
@@ -113,13 +118,20 @@ impl Snapshot {
         }
     }
 
-    /// The next generation: the claims of everything that is served, in order of acceptance.
-    pub fn build(generation: Generation, served: &[Arc<Served>]) -> Self {
+    /// The next generation: the claims of everything that is served, in order of acceptance. Of the hosts
+    /// that projects name, each has those that it `holds`; aliases are this node's own.
+    pub(crate) fn build(generation: Generation, served: &[Arc<Served>], holders: &Holders) -> Self {
         let mut routes = RouteTableBuilder::new();
         let mut hosts = BTreeSet::new();
-        for (claim, route) in served.iter().flat_map(|served| &served.claims) {
-            hosts.insert(claim.host.clone());
-            routes.add(claim.clone(), route.clone());
+        for served in served {
+            let project = &served.manifest.revision.project;
+            let domains = served.manifest.domains.iter().map(|domain| &domain.host);
+            let kept: HashSet<_> =
+                domains.filter(|host| holders.get(*host) != Some(project)).collect();
+            for (claim, route) in served.claims.iter().filter(|(c, _)| !kept.contains(&c.host)) {
+                hosts.insert(claim.host.clone());
+                routes.add(claim.clone(), route.clone());
+            }
         }
         Self {
             generation,

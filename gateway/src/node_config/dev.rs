@@ -10,7 +10,7 @@ use headgate_types::{Branch, Digest, ProjectName};
 
 use super::{
     AdminConfig, Authority, ConfigError, DevAids, FollowedProject, GitCredentials, Listen,
-    NodeConfig, OtherRepositories, Overrides, Source, TlsConfig, defaults,
+    NodeConfig, OtherRepositories, Overrides, OwnershipRule, Source, TlsConfig, defaults,
 };
 
 /// What a developer may choose.
@@ -87,6 +87,7 @@ pub(super) fn config(options: &DevOptions, homes: &Homes) -> Result<NodeConfig, 
             certificates: Vec::new(),
         },
         projects: vec![project(&dir, options.branch.clone())],
+        resolver: None,
         executor: defaults::EXECUTOR,
         limits: defaults::LIMITS,
         drain: defaults::DEV_DRAIN,
@@ -112,6 +113,7 @@ fn project(dir: &Path, branch: Option<Branch>) -> FollowedProject {
         poll: defaults::DEV_POLL,
         credentials: GitCredentials::default(),
         others: OtherRepositories::default(),
+        ownership: OwnershipRule::Trust,
     }
 }
 

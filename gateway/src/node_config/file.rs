@@ -117,6 +117,10 @@ impl Reader<'_> {
                 certificates: self.certificates(&file.table("tls")),
             },
             projects: self.projects(file),
+            resolver: file
+                .text("resolver")
+                .value()
+                .and_then(|text| self.address(&text, defaults::DNS_PORT)),
             executor: self.executor(&file.table("executor")),
             limits: self.limits(&file.table("limits")),
             drain: file.duration("drain").value().map_or(defaults::DRAIN, |drain| drain.value),

@@ -173,7 +173,8 @@ impl Publisher {
             return Err(SwitchError::Incomplete(lost));
         }
         let others = state.current.iter().map(|current| &*current.served.manifest);
-        let owners = HostOwners::other_than(&record.revision.project, others);
+        let holders = self.parts.grants.holders(others.clone());
+        let owners = HostOwners::other_than(&record.revision.project, others, &holders);
         let domains = manifest.domains.iter().map(|domain| (&domain.host, None));
         let conflicts = owners.conflicts(domains);
         if conflicts.is_empty() { Ok(()) } else { Err(SwitchError::Taken(conflicts)) }

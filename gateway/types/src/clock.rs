@@ -35,6 +35,13 @@ impl Timestamp {
         Self(self.0.saturating_sub(millis))
     }
 
+    /// The moment in `duration` from now.
+    #[must_use]
+    pub fn after(self, duration: Duration) -> Self {
+        let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(millis))
+    }
+
     pub fn to_system_time(self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(self.0)
     }
