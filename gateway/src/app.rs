@@ -85,7 +85,8 @@ struct Bound {
     https: Vec<SocketAddr>,
 }
 
-/// Hands a running gateway its configuration anew: which projects to follow. The rest needs a restart.
+/// Hands a running gateway its configuration anew: which projects to follow and whether to trust them, and
+/// the operator's certificates. The rest needs a restart.
 #[derive(Debug, Clone)]
 pub struct Reloader(mpsc::Sender<NodeConfig>);
 

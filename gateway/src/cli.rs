@@ -259,7 +259,8 @@ Example:
 
 const RUN_HELP: &str = "\
 Reads node.yaml, serves what was accepted last, then follows each project's repository.
-SIGTERM and SIGINT drain (a second one ends at once), SIGHUP reads the list of projects again.
+SIGTERM and SIGINT drain (a second one ends at once), SIGHUP reads the list of projects and
+`tls.certificates` again.
 A flag wins over its environment variable, that over the file, that over the default.
 The credentials of a project are also those of its other repositories, a token only on the same host.
 
@@ -280,6 +281,9 @@ A whole node.yaml; its first line names what `headgate schema node` prints, for 
       repositories:                          # of websites and libraries, by source.github.fullname
         acme/site: https://git.example.com/site.git
         acme/docs: {url: 'git@git.example.com:docs.git', ssh_key: docs.key, known_hosts: hosts}
+  ownership: trust                         # or verify: hosts wait for their owners, see `domains`
+  tls:
+    certificates: [{cert: shop.pem, key: shop.key}]   # your own, each for the hosts it names
   drain: 30s
   log: {format: json, level: info, access: true}
   store: {keep_revisions: 10}

@@ -24,7 +24,7 @@ use headgate_project::{
     Diagnostic, Diagnostics, LoadOptions, Project, diagnostic::codes, tree::Tree,
 };
 use headgate_store::{BlobStore, RecordsError, StoreError};
-use headgate_types::{Digest, Revision};
+use headgate_types::{Clock, Digest, Revision, SystemClock};
 use headgate_website::SiteTable;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -41,8 +41,8 @@ pub use self::{ingest::IngestCache, progress::Progress};
 pub use crate::publisher::Accepted;
 use crate::{
     manifest::{
-        DomainEntry, EntryPoint, FORMAT, FunctionEntry, HttpsEntry, LinkedEntry, Manifest,
-        SourceEntry, VERSION, WebsiteEntry,
+        CertificateEntry, DomainEntry, EntryPoint, FORMAT, FunctionEntry, HttpsEntry, LinkedEntry,
+        Manifest, SourceEntry, VERSION, WebsiteEntry,
     },
     publisher::{PublishError, Publisher},
 };
@@ -223,7 +223,8 @@ impl Preparing<'_> {
         if diagnostics.has_errors() {
             return Ok((None, diagnostics));
         }
-        Ok((Some(Prepared { project, guests, sites: ingested.sites }), diagnostics))
+        let Ingested { sites, certificates, .. } = ingested;
+        Ok((Some(Prepared { project, guests, sites, certificates }), diagnostics))
     }
 
     /// Reads the tree off the async threads. Whatever happens but a panic, the cache keeps what was known
@@ -247,7 +248,10 @@ impl Preparing<'_> {
                 diagnostics.push(error);
             }
             let (cache, ingested) = match &project {
-                Some(project) => ingest(&store, tree, project, extent, before, &progress),
+                Some(project) => {
+                    let now = SystemClock.now();
+                    ingest(&store, tree, project, extent, before, now, &progress)
+                }
                 None => (before, Ok(Ingested::default())),
             };
             (cache, ingested.map(|ingested| Loaded { project, extent, diagnostics, ingested }))
@@ -285,6 +289,8 @@ struct Prepared {
     /// One for each function, in order.
     guests: Vec<Guest>,
     sites: Vec<SiteTable>,
+    /// One for each domain, in order.
+    certificates: Vec<Option<CertificateEntry>>,
 }
 
 /// What a function runs.
@@ -299,20 +305,19 @@ impl Prepared {
     fn manifest(&self, revision: Revision, sources: Vec<SourceEntry>) -> Manifest {
         let functions = self.project.functions.iter().zip(&self.guests);
         let websites = self.project.websites.iter().zip(&self.sites);
+        let domains = self.project.domains.iter().zip(&self.certificates);
         Manifest {
             format: FORMAT,
             made_by: VERSION.to_owned(),
             revision,
             sources,
             project_id: self.project.id.clone().unwrap_or_default(),
-            domains: self
-                .project
-                .domains
-                .iter()
-                .map(|d| DomainEntry {
+            domains: domains
+                .map(|(d, certificate)| DomainEntry {
                     name: d.name.to_string(),
                     host: d.host.clone(),
                     https: HttpsEntry { redirect: d.https.redirect, hsts: d.https.hsts },
+                    certificate: certificate.clone(),
                 })
                 .collect(),
             functions: functions

@@ -1,7 +1,7 @@
 //! `NodeConfig`: this machine. Where it listens, where it keeps state, which projects it follows.
 //!
-//! Read once at start, and its project list again on SIGHUP. A flag wins over the environment, that over
-//! `node.yaml`, that over a default. What a project wants (functions, domains, limits of a guest) is not
+//! Read once at start, and its projects and certificates again on SIGHUP. A flag wins over the environment,
+//! that over `node.yaml`, that over a default. What a project wants (functions, domains, limits of a guest) is not
 //! here: that is Git's. Secrets are paths to files, never values.
 
 mod defaults;

@@ -29,7 +29,7 @@ pub use self::pinning::{Kept, Pinned, SwitchError, Unpinned};
 use crate::{
     certificates::{Certificates, CertificatesError},
     domains::{Grants, Holders},
-    manifest::{DecodeError, Manifest, VERSION},
+    manifest::{CertificateEntry, DecodeError, Manifest, VERSION},
     metrics::Metrics,
     node_config::CertificateFiles,
     snapshot::{HostRules, ServeOptions, Served, Snapshot, SnapshotCell},
@@ -258,10 +258,11 @@ impl Publisher {
         // Locked, so that the table of this snapshot does not replace that of a later one.
         let mut state = self.lock();
         let snapshot = self.cell.load();
-        let trusted = self.parts.certificates.cover(snapshot.hosts())?;
-        let published = self.published.load();
+        let (published, holders) = (self.published.load(), self.holders.load());
         let served: Vec<_> = published.iter().map(|current| current.served.clone()).collect();
-        if HostRules::new(&served, &self.holders.load(), &trusted) == *snapshot.rules() {
+        let brought = brought(&served, &holders);
+        let trusted = self.parts.certificates.cover(snapshot.hosts(), &brought)?;
+        if HostRules::new(&served, &holders, &trusted) == *snapshot.rules() {
             return Ok(());
         }
         self.publish(&mut state)
@@ -393,7 +394,8 @@ impl Publisher {
         let holders = self.parts.grants.holders(served.iter().map(|served| &*served.manifest));
         let snapshot = Snapshot::build(generation, &served, &holders);
         // Certificates first: a host that is routed must not be refused at the handshake.
-        let trusted = self.parts.certificates.cover(snapshot.hosts())?;
+        let brought = brought(&served, &holders);
+        let trusted = self.parts.certificates.cover(snapshot.hosts(), &brought)?;
         let snapshot = snapshot.ruled_by(HostRules::new(&served, &holders, &trusted));
         self.cell.publish(Arc::new(snapshot));
         state.generation = generation;
@@ -445,6 +447,19 @@ impl Publisher {
     fn read_manifest(&self, digest: &Digest) -> Result<Manifest, ManifestError> {
         Ok(Manifest::decode(&self.parts.store.read(digest)?)?)
     }
+}
+
+/// The certificates that projects bring for the hosts that they hold.
+fn brought<'a>(
+    served: &'a [Arc<Served>],
+    holders: &Holders,
+) -> HashMap<&'a HostPattern, &'a CertificateEntry> {
+    let domains = served.iter().flat_map(|served| {
+        let project = &served.manifest.revision.project;
+        let held = served.manifest.domains.iter();
+        held.filter(move |domain| holders.get(&domain.host) == Some(project))
+    });
+    domains.filter_map(|domain| Some((&domain.host, domain.certificate.as_ref()?))).collect()
 }
 
 impl State {

@@ -53,7 +53,7 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<(ClaimKey, Verified)>> {
 
 /// Replaces the file whole. JSON, a claim a line, because people will look at it.
 pub(super) fn write(path: &Path, verified: Vec<(ClaimKey, Verified)>) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let mut verified: Vec<_> =
         verified.into_iter().map(|(claim, verified)| Entry { claim, verified }).collect();
     verified.sort_by(|a, b| a.claim.cmp(&b.claim));

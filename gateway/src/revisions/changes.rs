@@ -179,6 +179,7 @@ mod tests {
             name: (*name).to_owned(),
             host: host.parse().unwrap(),
             https: HttpsEntry::default(),
+            certificate: None,
         };
         let website = WebsiteEntry {
             application: None,
