@@ -52,7 +52,7 @@ where
     };
     let Order { project, branch, commit } = match read(request).await {
         Ok(order) => order,
-        Err(refusal) => return refusal,
+        Err((status, why)) => return text(status, &why),
     };
     if commit.as_deref() == Some("") {
         return text(StatusCode::BAD_REQUEST, "an empty commit is none");
@@ -87,7 +87,7 @@ where
     };
     let CheckHost { host } = match read(request).await {
         Ok(order) => order,
-        Err(refusal) => return refusal,
+        Err((status, why)) => return text(status, &why),
     };
     match shared.state.domains.check(&host).await {
         rows if rows.is_empty() => {
@@ -97,21 +97,22 @@ where
     }
 }
 
-async fn read<B, T>(request: Request<B>) -> Result<T, Response<Body>>
+/// An order, or what to answer instead.
+async fn read<B, T>(request: Request<B>) -> Result<T, (StatusCode, String)>
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     T: DeserializeOwned,
 {
     let body = Limited::new(request.into_body(), LARGEST_ORDER).collect();
-    let refuse = |status, why: &str| Err(text(status, why));
+    let refuse = |status, why: &str| Err((status, why.to_owned()));
     let body = match timeout(BODY_TIME, body).await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, "an order has at most 16 KiB"),
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the order did not arrive in time"),
     };
     serde_json::from_slice(&body.to_bytes())
-        .map_err(|error| text(StatusCode::BAD_REQUEST, &format!("not an order: {error}")))
+        .map_err(|error| (StatusCode::BAD_REQUEST, format!("not an order: {error}")))
 }
 
 /// What is kept of every branch, or of those of one project.
