@@ -115,6 +115,9 @@ pub fn state_folder(bench: &Bench) -> anyhow::Result<PathBuf> {
     bench.folder("state-")
 }
 
+/// New connections a second of one address: here all come from one.
+const ANY_RATE: u32 = 1_000_000;
+
 fn node_yaml(project: &Project, state: &Path, options: Options) -> String {
     format!(
         "version: 1\n\
@@ -123,6 +126,7 @@ fn node_yaml(project: &Project, state: &Path, options: Options) -> String {
          https: [\"127.0.0.1:0\"]\n\
          projects:\n  - name: bench\n    config: {project}\n\
          drain: 1s\n\
+         limits:\n  per_address_rate: {ANY_RATE}\n\
          log:\n  access: {access}\n",
         state = state.display(),
         project = project.folder().display(),
