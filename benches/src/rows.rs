@@ -7,6 +7,7 @@ pub mod dns;
 pub mod function;
 pub mod handshake;
 pub mod hog;
+pub mod many;
 pub mod reply;
 pub mod revisions;
 pub mod route;
@@ -22,7 +23,7 @@ pub struct Row {
     pub run: fn(&Bench) -> anyhow::Result<Vec<Line>>,
 }
 
-pub const ROWS: [Row; 13] = [
+pub const ROWS: [Row; 14] = [
     Row {
         name: "reply-h1",
         question: "What does an in-process reply cost beside bare servers, HTTP/1.1 keep-alive?",
@@ -52,6 +53,11 @@ pub const ROWS: [Row; 13] = [
         name: "distinct",
         question: "What do the first request to a function and its idling afterwards cost?",
         run: distinct::run,
+    },
+    Row {
+        name: "many",
+        question: "How long does a node with 10,000 functions take to start, and what memory does it hold?",
+        run: many::run,
     },
     Row {
         name: "burst",
