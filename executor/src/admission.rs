@@ -127,7 +127,20 @@ pub(crate) struct Flight {
     function: Arc<FunctionSpec>,
     backoff: Arc<Backoff>,
     call: Admitted,
-    slots: Option<Slots>,
+    held: Option<Held>,
+}
+
+/// The slots of a guest that runs, counted as one.
+#[derive(Debug)]
+pub(crate) struct Held {
+    _slots: Slots,
+    metrics: Arc<Metrics>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.metrics.in_flight.dec();
+    }
 }
 
 /// What a running guest holds: of its function, of its project, of the pool.
@@ -143,15 +156,25 @@ impl Flight {
         let call = backoff.admit(Instant::now()).inspect_err(|_| {
             metrics.invocation(Outcome::Resting);
         })?;
-        let (outcome, slots) = (Outcome::Cancelled, None);
+        let (outcome, held) = (Outcome::Cancelled, None);
         let phases = Phases::default();
-        Ok(Self { outcome, phases, metrics, function, backoff, call, slots })
+        Ok(Self { outcome, phases, metrics, function, backoff, call, held })
     }
 
     /// Admitted: keeps the slots until the end.
     pub(crate) fn admitted(&mut self, slots: Slots) {
         self.metrics.in_flight.inc();
-        self.slots = Some(slots);
+        self.held = Some(Held { _slots: slots, metrics: self.metrics.clone() });
+    }
+
+    /// Gives the slots to whoever holds the instance from now on.
+    pub(crate) fn lend(&mut self) -> Option<Held> {
+        self.held.take()
+    }
+
+    /// Takes them back.
+    pub(crate) fn returned(&mut self, held: Option<Held>) {
+        self.held = held;
     }
 
     /// How it ended, as far as is known. The last word counts.
@@ -166,9 +189,6 @@ impl Flight {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        if self.slots.is_some() {
-            self.metrics.in_flight.dec();
-        }
         self.metrics.invocation(self.outcome);
         let change = match self.outcome {
             Outcome::Ok => self.backoff.answered(),

@@ -38,7 +38,7 @@ use crate::{
     outbound::{CallTimeouts, Calls, CallsOnDemand, OutboundError, came_through},
     pace::{Pace, watch},
     response::{Head, Source},
-    running::{Ended, GuestContext, GuestFuture},
+    running::{Ended, Failed, GuestContext, GuestFuture},
 };
 
 /// Fields that carry path parameters. A client's own are removed, so a guest can rely on them.
@@ -134,7 +134,10 @@ pub(crate) fn start(
         };
         match handled {
             Ok(()) => Ok(Ended::Component(store)),
-            Err(error) => Err(Failure::of(&error, store.data().limits.refused(), |_| None)),
+            Err(error) => {
+                let failure = Failure::of(&error, store.data().limits.refused(), |_| None);
+                Err(Failed::keeping(failure, store))
+            }
         }
     });
     Ok((guest, head))

@@ -45,7 +45,7 @@ use crate::{
     outbound::{Calls, CallsOnDemand, came_through},
     pace::{Pace, watch},
     response::Head,
-    running::{GuestContext, GuestFuture},
+    running::{Failed, GuestContext, GuestFuture},
 };
 
 /// The module all functions of Taubyte's SDK are imported from.
@@ -166,7 +166,8 @@ pub(crate) fn start(
             Err(error) => {
                 let State { limits, function, .. } = store.data();
                 let named = |code: &Module| modules.name_of(&function.linked, code);
-                Err(Failure::of(&error, limits.refused(), named))
+                let failure = Failure::of(&error, limits.refused(), named);
+                Err(Failed::keeping(failure, store))
             }
         }
     });

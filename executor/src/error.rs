@@ -34,6 +34,8 @@ pub enum OpenError {
     },
     #[error("failed to start the epoch thread")]
     Ticker(#[source] io::Error),
+    #[error("failed to start the threads of guests that compute")]
+    Threads(#[source] io::Error),
 }
 
 /// A guest cannot be served. Everything but [`Native`](Self::Native) and [`Interrupted`](Self::Interrupted) is

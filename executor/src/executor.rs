@@ -18,6 +18,7 @@ use crate::{
     artefact::{self, Artefacts, Needs, Opened},
     compile::{self, Compiled},
     component,
+    compute::ComputeThreads,
     config::Config,
     core, defaults,
     engine::{self, Engines},
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) pool: Gate,
     /// Guests that compute at once; see [`pace`](crate::pace).
     pub(crate) turns: Arc<Semaphore>,
+    /// Where they do.
+    pub(crate) compute: ComputeThreads,
     /// Starts instances ahead.
     pub(crate) warmer: Warmer,
     /// Slots of the pool that instances started ahead may take.
@@ -83,6 +86,7 @@ impl Executor {
         let ticker =
             engine::Ticker::start(&engines, config.epoch_tick, busy).map_err(OpenError::Ticker)?;
         let cores = Arc::new(core::linker(&engines.plain).map_err(failed)?);
+        let compute = ComputeThreads::start(config.turns()).map_err(OpenError::Threads)?;
         let config = Arc::new(config);
         let turns = Arc::new(Semaphore::new(config.turns()));
         let never = Turns { project: turns.clone(), node: turns.clone() };
@@ -92,6 +96,7 @@ impl Executor {
         Ok(Self(Arc::new(Shared {
             pool: Gate::new(config.instances, config.pool_queue),
             turns,
+            compute,
             warmer: Warmer::new(config.prepared_idle),
             prepared: Arc::new(Semaphore::new(
                 (config.instances / defaults::PREPARED_SHARE) as usize,
@@ -196,6 +201,7 @@ pub(crate) fn nobody(
         metrics: Arc::new(Metrics::new(&mut Registry::default())),
         outside: Arc::new(Outside::new(Arc::new(NoWayOut), 0)),
         pace,
+        compute: None,
     }
 }
 

@@ -332,6 +332,7 @@ impl Inner {
             metrics: self.executor.metrics.clone(),
             outside: self.outside.clone(),
             pace: Arc::new(pace),
+            compute: self.executor.compute.handle(),
         }
     }
 

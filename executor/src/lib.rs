@@ -91,6 +91,7 @@ mod backoff;
 mod body;
 mod compile;
 mod component;
+mod compute;
 mod config;
 mod core;
 pub mod defaults;

@@ -114,6 +114,11 @@ impl Pace {
         (state.starting, state.computed)
     }
 
+    /// Whether it was stopped in the midst of computing, to let others run.
+    pub(crate) fn computes(&self) -> bool {
+        self.state().yielding
+    }
+
     /// It waits for something: that is not computing, and nobody waits for its turn meanwhile.
     pub(crate) fn pause(&self) -> Result<(), TimeUp> {
         let mut state = self.state();

@@ -2,7 +2,7 @@
 
 mod body;
 
-use std::task::Poll;
+use std::{pin::Pin, task::Poll};
 
 use http::{HeaderValue, Method, Response, StatusCode, header, response};
 use tokio::sync::oneshot;
@@ -12,10 +12,10 @@ pub(crate) use self::body::Source;
 use self::body::{Declared, Rest};
 use crate::{
     config::Config,
-    error::{Failure, InvokeError},
+    error::InvokeError,
     metrics::{Outcome, Start},
     phases::Phases,
-    running::{Ended, Running},
+    running::{Ended, Failed, Running},
 };
 
 /// What a guest answered, so far.
@@ -38,14 +38,22 @@ pub(crate) async fn respond(
 ) -> Result<Response<ResponseBody>, InvokeError> {
     enum Step {
         Head(Head),
-        Ended(Result<Ended, Failure>),
+        Ended(Result<Ended, Failed>),
     }
+    let mut answers = true;
     let step = std::future::poll_fn(|cx| {
         if let Poll::Ready(ended) = running.poll(cx) {
             return Poll::Ready(Step::Ended(ended));
         }
-        // Sent from within the guest, so by now or after another turn of it: nobody else has to wake us.
-        head.try_recv().map_or(Poll::Pending, |head| Poll::Ready(Step::Head(head)))
+        // A guest that computes elsewhere sends it while nobody polls here.
+        match answers.then(|| Pin::new(&mut head).poll(cx)) {
+            Some(Poll::Ready(Ok(head))) => Poll::Ready(Step::Head(head)),
+            Some(Poll::Ready(Err(_))) => {
+                answers = false;
+                Poll::Pending
+            }
+            Some(Poll::Pending) | None => Poll::Pending,
+        }
     });
     let step = step.await;
     *phases = running.phases();
@@ -60,7 +68,7 @@ pub(crate) async fn respond(
             let body = ResponseBody::running(running, source, declared);
             Ok(Response::from_parts(parts, body))
         }
-        Step::Ended(Err(failure)) => Err(failure.into_invoke(running.pace().limit())),
+        Step::Ended(Err(failed)) => Err(failed.failure.into_invoke(running.pace().limit())),
         Step::Ended(Ok(Ended::Whole(head))) => {
             let (parts, source) = accept(head, config, &mut running)?;
             finish(parts, source, Ended::Streamed, &method, &mut running)

@@ -1,21 +1,22 @@
 //! A guest on its way, polled by whoever wants its answer.
 //!
 //! There is no task behind it: the request's own task drives it, and dropping it at any point frees its
-//! instance, then its slots.
+//! instance, then its slots. Only one that computes for long is driven elsewhere (see [`compute`](crate::compute)).
 
 use std::{
-    fmt,
+    fmt, mem,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
-use tokio::time::Sleep;
+use tokio::{runtime::Handle, time::Sleep};
 use wasmtime::Store;
 
 use crate::{
     admission::Flight,
     component,
+    compute::{Away, Back},
     config::Config,
     error::{Failure, TimeUp},
     function::FunctionSpec,
@@ -35,9 +36,24 @@ pub(crate) struct GuestContext {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) outside: Arc<Outside>,
     pub(crate) pace: Arc<Pace>,
+    /// Where it goes if it computes for long; nowhere if nobody is to be spared.
+    pub(crate) compute: Option<Handle>,
 }
 
-pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = Result<Ended, Failure>> + Send>>;
+pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = Result<Ended, Failed>> + Send>>;
+
+/// A guest that did not return.
+pub(crate) struct Failed {
+    pub(crate) failure: Failure,
+    /// What it leaves, alive: without it, a body that was cut would look complete.
+    _remains: Option<Box<dyn Send>>,
+}
+
+impl Failed {
+    pub(crate) fn keeping(failure: Failure, remains: impl Send + 'static) -> Self {
+        Self { failure, _remains: Some(Box::new(remains)) }
+    }
+}
 
 /// A guest that returned as it should.
 pub(crate) enum Ended {
@@ -50,55 +66,53 @@ pub(crate) enum Ended {
     Streamed,
 }
 
-/// A guest, its deadline and its slots. The fields are dropped in this order: a slot is free only when its
-/// instance is.
+/// A guest and its slots. The fields are dropped in this order: a slot is free only when its instance is.
 pub(crate) struct Running {
-    guest: GuestFuture,
-    /// Made when the guest first waits: most never do.
-    timer: Option<Pin<Box<Sleep>>>,
+    guest: Guest,
+    compute: Option<Handle>,
     pace: Arc<Pace>,
     output: Output,
     flight: Flight,
 }
 
-impl Running {
-    pub(crate) fn new(guest: GuestFuture, context: &GuestContext, flight: Flight) -> Self {
-        Self {
-            guest,
-            timer: None,
-            pace: context.pace.clone(),
-            output: context.output.clone(),
-            flight,
-        }
-    }
+enum Guest {
+    /// In the task of its request.
+    Here(Timed),
+    /// On the threads for those that compute.
+    Away(Away),
+    Gone,
+}
 
+/// A guest and its deadline.
+pub(crate) struct Timed {
+    guest: GuestFuture,
+    /// Made when the guest first waits: most never do.
+    timer: Option<Pin<Box<Sleep>>>,
+    pace: Arc<Pace>,
+}
+
+impl Timed {
     /// Drives the guest. Not to be polled again once it is ready.
     ///
     /// A guest that computes looks at its time itself, each epoch; one that waits is watched by a timer.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended, Failure>> {
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended, Failed>> {
         if self.timer.is_some() {
             self.pace.resume();
         }
-        let result = match self.guest.as_mut().poll(cx) {
-            Poll::Ready(result) => result,
-            Poll::Pending => match self.poll_timer(cx) {
-                Poll::Ready(time) => Err(Failure::Time(time)),
-                Poll::Pending => return Poll::Pending,
-            },
-        };
-        self.pace.ended();
-        match &result {
-            Ok(_) => self.flight.ended(Outcome::Ok),
-            Err(failure) => self.report(failure),
+        if let Poll::Ready(result) = self.guest.as_mut().poll(cx) {
+            self.pace.ended();
+            return Poll::Ready(result);
         }
-        Poll::Ready(result)
+        let time = match self.pace.pause() {
+            Err(time) => time,
+            Ok(()) => ready!(self.poll_timer(cx)),
+        };
+        // It stays where it is.
+        Poll::Ready(Err(Failed { failure: Failure::Time(time), _remains: None }))
     }
 
     /// The guest waits: ready if it may not any longer.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<TimeUp> {
-        if let Err(time) = self.pace.pause() {
-            return Poll::Ready(time);
-        }
         let deadline = self.pace.deadline().into();
         let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         // What was heard of the guest since has moved its deadline.
@@ -106,6 +120,46 @@ impl Running {
             timer.as_mut().reset(deadline);
         }
         timer.as_mut().poll(cx).map(|()| TimeUp::Silent)
+    }
+}
+
+impl Running {
+    pub(crate) fn new(guest: GuestFuture, context: &GuestContext, flight: Flight) -> Self {
+        let pace = context.pace.clone();
+        Self {
+            guest: Guest::Here(Timed { guest, timer: None, pace: pace.clone() }),
+            compute: context.compute.clone(),
+            pace,
+            output: context.output.clone(),
+            flight,
+        }
+    }
+
+    /// Drives the guest, or waits for it where it computes. Not to be polled again once it is ready.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended, Failed>> {
+        let result = ready!(self.poll_guest(cx));
+        match &result {
+            Ok(_) => self.flight.ended(Outcome::Ok),
+            Err(failed) => self.report(&failed.failure),
+        }
+        Poll::Ready(result)
+    }
+
+    fn poll_guest(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended, Failed>> {
+        if let Guest::Here(timed) = &mut self.guest {
+            let polled = timed.poll(cx);
+            let leaves = polled.is_pending() && self.pace.computes();
+            let Some(threads) = self.compute.take_if(|_| leaves) else { return polled };
+            if let Guest::Here(timed) = mem::replace(&mut self.guest, Guest::Gone) {
+                let held = self.flight.lend();
+                self.guest = Guest::Away(Away::begin(&threads, timed, held));
+            }
+        }
+        let Guest::Away(away) = &mut self.guest else { return Poll::Pending };
+        let Back { result, timed, held } = ready!(away.poll(cx));
+        self.flight.returned(held);
+        self.guest = Guest::Here(timed);
+        Poll::Ready(result)
     }
 
     pub(crate) fn pace(&self) -> &Pace {

@@ -238,8 +238,8 @@ fn next(
         }
         // The client has everything; the log and the counters know of the failure.
         Poll::Ready(Err(_)) if complete => Poll::Ready(Next::Rest(Rest::default())),
-        Poll::Ready(Err(failure)) => {
-            let error = failure.into_body(running.pace().limit());
+        Poll::Ready(Err(failed)) => {
+            let error = failed.failure.into_body(running.pace().limit());
             Poll::Ready(Next::Rest(Rest::drain(source, Ended::Streamed, Err(error))))
         }
     }

@@ -1,0 +1,107 @@
+//! Where guests go that compute for longer than others should wait: to threads of their own.
+//!
+//! A guest begins in the task of its request, where most of them end before anybody could notice. One that is
+//! still computing after an epoch is moved to these threads for the rest of its life. They are as many as the
+//! node has workers, and the system prefers the workers: a request that comes in does not wait for the slice of
+//! a guest to end, it interrupts it.
+//!
+//! The request's task still owns the guest: it waits for its end, and takes it along when it is dropped.
+
+use std::{
+    future::poll_fn,
+    io, panic,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    task::JoinHandle,
+};
+
+use crate::{
+    admission::Held,
+    defaults,
+    running::{Ended, Failed, Timed},
+};
+
+/// The threads. Dropping them ends what computes there.
+#[derive(Debug)]
+pub(crate) struct ComputeThreads(Option<Runtime>);
+
+impl ComputeThreads {
+    pub(crate) fn start(count: usize) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(count)
+            .thread_name("guest")
+            .on_thread_start(step_back)
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    pub(crate) fn handle(&self) -> Option<Handle> {
+        self.0.as_ref().map(|runtime| runtime.handle().clone())
+    }
+}
+
+impl Drop for ComputeThreads {
+    fn drop(&mut self) {
+        // By itself a runtime waits for its threads, which tasks of another one must not.
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Lets the workers go before this thread. Whoever may not even do that computes at equal rights.
+fn step_back() {
+    if let Err(error) = rustix::process::setpriority_process(None, defaults::COMPUTE_NICE) {
+        tracing::debug!(%error, "guests compute at the priority of others");
+    }
+}
+
+/// A guest on those threads. Dropping this ends it at the end of its slice.
+pub(crate) struct Away(JoinHandle<Back>);
+
+/// What comes back. As long as the instance lives, its slots are taken.
+pub(crate) struct Back {
+    pub(crate) result: Result<Ended, Failed>,
+    pub(crate) timed: Timed,
+    pub(crate) held: Option<Held>,
+}
+
+impl Away {
+    /// Goes on with a guest over there. What it waits for stays with the runtime of the request.
+    pub(crate) fn begin(threads: &Handle, timed: Timed, held: Option<Held>) -> Self {
+        let home = Handle::current();
+        Self(threads.spawn(async move {
+            // Dropped in the opposite order: first the instance, then its slots.
+            let held = held;
+            let mut timed = timed;
+            let result = poll_fn(|cx| {
+                let _at_home = home.enter();
+                timed.poll(cx)
+            })
+            .await;
+            Back { result, timed, held }
+        }))
+    }
+
+    /// What became of it.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Back> {
+        match ready!(Pin::new(&mut self.0).poll(cx)) {
+            Ok(back) => Poll::Ready(back),
+            Err(error) => match error.try_into_panic() {
+                Ok(panicked) => panic::resume_unwind(panicked),
+                // The threads are gone, and with them the process in a moment.
+                Err(_) => Poll::Pending,
+            },
+        }
+    }
+}
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
