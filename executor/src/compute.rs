@@ -5,12 +5,15 @@
 //! node has workers, and the system prefers the workers: a request that comes in does not wait for the slice of
 //! a guest to end, it interrupts it.
 //!
+//! A function whose calls compute as a rule begins there.
+//!
 //! The request's task still owns the guest: it waits for its end, and takes it along when it is dropped.
 
 use std::{
     future::poll_fn,
     io, panic,
     pin::Pin,
+    sync::atomic::{AtomicU8, Ordering},
     task::{Context, Poll, ready},
 };
 
@@ -60,6 +63,31 @@ fn step_back() {
     }
 }
 
+/// What a function's latest calls were like: one that computes as a rule need not keep a worker busy first.
+#[derive(Debug, Default)]
+pub(crate) struct Habit(AtomicU8);
+
+impl Habit {
+    const MOST: u8 = 8;
+
+    /// Whether its next call is expected to compute for long.
+    pub(crate) fn computes(&self) -> bool {
+        self.0.load(Ordering::Relaxed) >= Self::MOST / 2
+    }
+
+    /// A call ended. Whoever reads at the same time loses nothing but a hint.
+    pub(crate) fn ended(&self, computed_for_long: bool) {
+        let before = self.0.load(Ordering::Relaxed);
+        let after = match computed_for_long {
+            true => (before + 2).min(Self::MOST),
+            false => before.saturating_sub(1),
+        };
+        if after != before {
+            self.0.store(after, Ordering::Relaxed);
+        }
+    }
+}
+
 /// A guest on those threads. Dropping this ends it at the end of its slice.
 pub(crate) struct Away(JoinHandle<Back>);
 
@@ -103,5 +131,24 @@ impl Away {
 impl Drop for Away {
     fn drop(&mut self) {
         self.0.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_expected_to_do_what_it_did() {
+        let habit = Habit::default();
+        habit.ended(true);
+        assert!(!habit.computes(), "one call is no habit");
+        habit.ended(true);
+        assert!(habit.computes());
+        (0..100).for_each(|_| habit.ended(true));
+        (0..4).for_each(|_| habit.ended(false));
+        assert!(habit.computes());
+        habit.ended(false);
+        assert!(!habit.computes());
     }
 }

@@ -202,6 +202,7 @@ pub(crate) fn nobody(
         outside: Arc::new(Outside::new(Arc::new(NoWayOut), 0)),
         pace,
         compute: None,
+        habit: Arc::default(),
     }
 }
 

@@ -14,7 +14,9 @@ use crate::{
     admission::{Flight, Gate, ProjectGate, Refused},
     artefact::Opened,
     backoff::Backoff,
-    component, core, defaults,
+    component,
+    compute::Habit,
+    core, defaults,
     error::{ArtefactError, InvokeError},
     executor::Shared,
     invocation::{HttpInvocation, Invocation},
@@ -96,6 +98,7 @@ pub(crate) struct Inner {
     outside: Arc<Outside>,
     project: Option<ProjectGate>,
     backoff: Arc<Backoff>,
+    habit: Arc<Habit>,
     turns: Turns,
     pub(crate) warm: Warm,
 }
@@ -116,8 +119,19 @@ impl Function {
         };
         let at_once = executor.config.function_calls_at_once;
         let outside = Arc::new(Outside::new(executor.outbound.clone(), at_once));
-        let (spec, backoff, warm) = (Arc::new(spec), Arc::default(), Warm::default());
-        Self(Arc::new(Inner { executor, spec, gate, outside, project, backoff, turns, warm }))
+        let (spec, warm) = (Arc::new(spec), Warm::default());
+        let (backoff, habit) = (Arc::default(), Arc::default());
+        Self(Arc::new(Inner {
+            executor,
+            spec,
+            gate,
+            outside,
+            project,
+            backoff,
+            habit,
+            turns,
+            warm,
+        }))
     }
 
     pub fn scope(&self) -> &Scope {
@@ -333,6 +347,7 @@ impl Inner {
             outside: self.outside.clone(),
             pace: Arc::new(pace),
             compute: self.executor.compute.handle(),
+            habit: self.habit.clone(),
         }
     }
 

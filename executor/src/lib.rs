@@ -44,13 +44,14 @@
 //!
 //! # Invariants
 //!
-//! 1. **A guest has no task.** (A call of a component has one, which is aborted with its guest.) Whoever polls the invocation or its body runs it; dropping either frees instance,
-//!    then slots, at once. A guest therefore never outlives its request, and nothing has to be cancelled.
+//! 1. **A guest is its request's.** Whoever polls the invocation or its body runs it; dropping either frees instance,
+//!    then slots, at once. Two tasks are aborted with it: a component's call, and that of a guest that computes for
+//!    long, which ends with its slice (`compute.rs`).
 //! 2. **Nothing leaks from request to request.** Every instance is fresh, those of linked modules too; what is
 //!    shared is immutable.
 //! 3. **No guest without limits**: memory, tables, stack, slots, output, head, calls, and time: until the first byte of its
-//!    answer, waiting included, between one part of it and the next, and computing in all. A guest that computes
-//!    gives its worker up at each epoch, and those that compute on take turns (`pace.rs`).
+//!    answer, waiting included, between one part of it and the next, and computing in all. One that
+//!    computes for long leaves the workers (`compute.rs`), and those take turns (`pace.rs`).
 //! 4. **A part is never passed off as the whole.** A body ends with `None` only if its guest finished it and sent
 //!    what it declared. A guest that fails before anything left gives an error instead of a response.
 //! 5. **Native code is loaded only if this engine compiled it**, from a folder nobody else can write to.

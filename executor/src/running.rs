@@ -16,7 +16,7 @@ use wasmtime::Store;
 use crate::{
     admission::Flight,
     component,
-    compute::{Away, Back},
+    compute::{Away, Back, Habit},
     config::Config,
     error::{Failure, TimeUp},
     function::FunctionSpec,
@@ -38,6 +38,7 @@ pub(crate) struct GuestContext {
     pub(crate) pace: Arc<Pace>,
     /// Where it goes if it computes for long; nowhere if nobody is to be spared.
     pub(crate) compute: Option<Handle>,
+    pub(crate) habit: Arc<Habit>,
 }
 
 pub(crate) type GuestFuture = Pin<Box<dyn Future<Output = Result<Ended, Failed>> + Send>>;
@@ -69,7 +70,9 @@ pub(crate) enum Ended {
 /// A guest and its slots. The fields are dropped in this order: a slot is free only when its instance is.
 pub(crate) struct Running {
     guest: Guest,
+    /// Where it goes; nowhere if it is there.
     compute: Option<Handle>,
+    habit: Arc<Habit>,
     pace: Arc<Pace>,
     output: Output,
     flight: Flight,
@@ -129,6 +132,7 @@ impl Running {
         Self {
             guest: Guest::Here(Timed { guest, timer: None, pace: pace.clone() }),
             compute: context.compute.clone(),
+            habit: context.habit.clone(),
             pace,
             output: context.output.clone(),
             flight,
@@ -138,6 +142,7 @@ impl Running {
     /// Drives the guest, or waits for it where it computes. Not to be polled again once it is ready.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended, Failed>> {
         let result = ready!(self.poll_guest(cx));
+        self.habit.ended(self.pace.is_long());
         match &result {
             Ok(_) => self.flight.ended(Outcome::Ok),
             Err(failed) => self.report(&failed.failure),
@@ -147,8 +152,9 @@ impl Running {
 
     fn poll_guest(&mut self, cx: &mut Context<'_>) -> Poll<Result<Ended, Failed>> {
         if let Guest::Here(timed) = &mut self.guest {
-            let polled = timed.poll(cx);
-            let leaves = polled.is_pending() && self.pace.computes();
+            let begins_there = self.compute.is_some() && self.habit.computes();
+            let polled = if begins_there { Poll::Pending } else { timed.poll(cx) };
+            let leaves = begins_there || polled.is_pending() && self.pace.computes();
             let Some(threads) = self.compute.take_if(|_| leaves) else { return polled };
             if let Guest::Here(timed) = mem::replace(&mut self.guest, Guest::Gone) {
                 let held = self.flight.lend();
