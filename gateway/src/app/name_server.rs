@@ -9,7 +9,7 @@ use headgate_dns::{
     Challenges, Cookies, Metrics, QueryLog, RateLimiter, RateLimits, Responder, Secret, Server,
     Sockets, Zones,
 };
-use headgate_outbound::Resolver;
+use headgate_outbound::{Resolver, policy::address::special};
 use headgate_types::{Chain, Clock, DomainName, Generation};
 use tokio::{sync::watch, task, time};
 use tokio_util::sync::CancellationToken;
@@ -107,6 +107,7 @@ impl NameServer {
             wanted: wanted_by_zones,
             found: published,
             resolver: Arc::new(Resolver::system()),
+            private: naming.addresses.iter().any(|ip| special(*ip).is_some()),
             pace: Pace::default(),
         };
         let keeper = ZoneKeeper::open(
