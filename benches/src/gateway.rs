@@ -130,6 +130,9 @@ pub fn state_folder(bench: &Bench) -> anyhow::Result<PathBuf> {
     bench.folder("state-")
 }
 
+/// New connections a second of one address: here all come from one.
+const ANY_RATE: u32 = 1_000_000;
+
 fn node_yaml(projects: &[&Project], state: &Path, options: Options) -> String {
     let project = |project: &&Project| {
         format!("  - name: {}\n    config: {}\n", project.name(), project.folder().display())
@@ -142,6 +145,7 @@ fn node_yaml(projects: &[&Project], state: &Path, options: Options) -> String {
          projects:\n{projects}\
          outbound:\n  allow: [127.0.0.0/8]\n\
          drain: 1s\n\
+         limits:\n  per_address_rate: {ANY_RATE}\n\
          log:\n  access: {access}\n",
         state = state.display(),
         projects = projects.iter().map(project).collect::<String>(),

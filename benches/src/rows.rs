@@ -5,6 +5,7 @@ pub mod deploy;
 pub mod distinct;
 pub mod dns;
 pub mod function;
+pub mod handshake;
 pub mod hog;
 pub mod reply;
 pub mod revisions;
@@ -21,7 +22,7 @@ pub struct Row {
     pub run: fn(&Bench) -> anyhow::Result<Vec<Line>>,
 }
 
-pub const ROWS: [Row; 12] = [
+pub const ROWS: [Row; 13] = [
     Row {
         name: "reply-h1",
         question: "What does an in-process reply cost beside bare servers, HTTP/1.1 keep-alive?",
@@ -31,6 +32,11 @@ pub const ROWS: [Row; 12] = [
         name: "reply-h2-tls",
         question: "What does it cost over TLS and HTTP/2?",
         run: reply::h2,
+    },
+    Row {
+        name: "handshake",
+        question: "What does a TLS 1.3 handshake cost beside nginx, in full and resumed?",
+        run: handshake::run,
     },
     Row {
         name: "access-log",

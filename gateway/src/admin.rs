@@ -18,6 +18,8 @@
 //! /rollback  serves a kept revision, the one before if no commit is named, and pins the branch to it
 //! /pin       the same, staying at what is served if no commit is named
 //! /follow    takes the pin out
+//! and with {"host"}:
+//! /domains/check  asks DNS now whose the host is
 //! ```
 //! GET changes nothing, and over TCP there is nothing but GET: a page in a browser can make it send a POST to
 //! loopback, but cannot reach a unix socket. Who may open the socket is the file system's decision; there are
@@ -34,7 +36,7 @@ use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
 use headgate_ownership::Ownership;
-use headgate_types::{Branch, Generation, MethodSet, ProjectName};
+use headgate_types::{Branch, Generation, HostPattern, MethodSet, ProjectName, Timestamp};
 use prometheus_client::registry::Registry;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -120,9 +122,12 @@ pub trait NamesView: Send + Sync {
 }
 
 /// The hosts of what is served, and whose they are.
+#[async_trait]
 pub trait DomainsView: Send + Sync {
     /// By host.
     fn domains(&self) -> Vec<DomainRow>;
+    /// Asks DNS now for the claims on one host, and tells them; none if no project names it.
+    async fn check(&self, host: &HostPattern) -> Vec<DomainRow>;
 }
 
 /// One host of one project.
@@ -134,6 +139,20 @@ pub struct DomainRow {
     pub branch: Branch,
     /// Whether DNS was asked. If not, `pending` says nothing about what was entered.
     pub checked: bool,
+    /// Whether the host is served only when its owner said so.
+    #[serde(default)]
+    pub enforced: bool,
+    /// Whether it is served, for this project.
+    #[serde(default)]
+    pub served: bool,
+    /// Milliseconds since the Unix epoch.
+    #[serde(default)]
+    pub looked_at: Option<Timestamp>,
+    #[serde(default)]
+    pub next_at: Option<Timestamp>,
+    /// What the last look found, if that was not the host's record.
+    #[serde(default)]
+    pub said: Option<String>,
     #[serde(flatten)]
     pub ownership: Ownership,
 }

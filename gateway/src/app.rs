@@ -25,6 +25,7 @@ use headgate_edge::{
     Admission, AdmissionLimits, BindOptions, Edge, Listener, Transport, h2_options,
 };
 use headgate_executor::{Executor, FunctionLimits};
+use headgate_outbound::Resolver;
 use headgate_store::{BlobStore, Records};
 use headgate_types::{Clock, SystemClock};
 use pingora_core::apps::{HttpServerApp, HttpServerOptions};
@@ -45,7 +46,7 @@ use crate::{
     blob_cache::BlobCache,
     certificates::Certificates,
     deploy::{self, Deployer, UnderWay},
-    domains::Domains,
+    domains::{AskingParts, Domains, Grants},
     event::{Event, Ready, Reporter},
     follow::{Looks, Shared},
     functions::Functions,
@@ -79,6 +80,8 @@ pub struct Gateway {
     renewer: Renewer,
     name_server: Option<NameServer>,
     rotation: Rotation,
+    domains: Arc<Domains>,
+    grants: Arc<Grants>,
     reporter: Arc<dyn Reporter>,
     urls: Arc<Urls>,
     reload: (mpsc::Sender<NodeConfig>, mpsc::Receiver<NodeConfig>),
@@ -94,7 +97,8 @@ struct Bound {
     dns_taken: Vec<SocketAddr>,
 }
 
-/// Hands a running gateway its configuration anew: which projects to follow. The rest needs a restart.
+/// Hands a running gateway its configuration anew: which projects to follow and whether to trust them, and
+/// the operator's certificates. The rest needs a restart.
 #[derive(Debug, Clone)]
 pub struct Reloader(mpsc::Sender<NodeConfig>);
 
@@ -164,6 +168,7 @@ impl Gateway {
         let name_tls = certificates.name_server_config()?;
         let rotation = Rotation { tickets: certificates.tickets().clone() };
 
+        let grants = Arc::new(Grants::of(&config.projects));
         let aliases = aliases(&config);
         let publisher = Arc::new(Publisher::new(Parts {
             store: store.clone(),
@@ -173,8 +178,20 @@ impl Gateway {
             clock: clock.clone(),
             metrics: metrics.clone(),
             options: serve_options(&config, aliases.clone()),
+            grants: grants.clone(),
             followed: followers::followed(&config.projects),
         }));
+        let domains = match aliases {
+            Aliases::Localhost => Domains::trusting(publisher.clone()),
+            Aliases::None | Aliases::Zone(_) => {
+                let resolver = Resolver::afresh(config.resolver);
+                let (clock, reporter) = (clock.clone(), reporter.clone());
+                let parts = AskingParts { grants: grants.clone(), resolver, clock, reporter };
+                Domains::asking(&config.state, publisher.clone(), parts)?
+            }
+        };
+        let domains = Arc::new(domains);
+        // What was verified before is granted now, so that it is served at once.
         publisher.reconcile(None).context("serving what was accepted before")?;
 
         // Values of orders under way; whoever orders certificates publishes them here.
@@ -214,10 +231,6 @@ impl Gateway {
             looks: Looks::default(),
         };
         let revisions = Revisions::new(shared.clone());
-        let domains = match aliases {
-            Aliases::Localhost => Domains::trusting(publisher.clone()),
-            Aliases::None | Aliases::Zone(_) => Domains::asking(&config.state, publisher.clone())?,
-        };
         let followers = Followers::new(shared, config.state.join("repositories"));
         let sweeper = Sweeper { store: store.clone(), records, executor, clock, under_way };
         let renewer = Renewer { publisher: publisher.clone() };
@@ -244,7 +257,7 @@ impl Gateway {
             logs,
             view: publisher.cell().clone(),
             readiness: Arc::new(Readiness::default()),
-            domains: Arc::new(domains),
+            domains: domains.clone(),
             functions: Arc::new(functions),
             names: name_server.as_ref().map(|server| server.nameplate() as _),
             operations: Arc::new(revisions),
@@ -267,6 +280,8 @@ impl Gateway {
             renewer,
             name_server,
             rotation,
+            domains,
+            grants,
             reporter,
             urls,
             reload: mpsc::channel(1),
@@ -287,6 +302,7 @@ impl Gateway {
         let Self { config, listeners, bound, edge, proxy, admin, admin_state, .. } = self;
         let Self { mut followers, sweeper, renewer, rotation, name_server, reporter, urls, .. } =
             self;
+        let Self { domains, grants, .. } = self;
         let (_keep, mut reload) = self.reload;
         let (stop_edge, edge_stops) = watch::channel(false);
         let stop = CancellationToken::new();
@@ -313,6 +329,7 @@ impl Gateway {
             }
         });
         let rotating = tokio::spawn(rotation.run(stop.child_token()));
+        let asking = tokio::spawn(domains.clone().run(stop.child_token()));
         followers.follow(&config.projects);
 
         let ready = Event::Ready(Ready {
@@ -339,7 +356,9 @@ impl Gateway {
             loop {
                 tokio::select! {
                     Some(config) = reload.recv() => {
+                        grants.ask(&config.projects);
                         followers.refollow(&config).await;
+                        domains.reconfigured();
                         Renewer::reload(&publisher, config.tls.certificates).await;
                     }
                     () = followers.supervise() => {}
@@ -367,7 +386,7 @@ impl Gateway {
         let drained = serving.await.context("the listeners' task ended")?.context("draining")?;
         stop.cancel();
         followers.stop().await;
-        let _ = tokio::join!(admin, sweeping, renewing, naming, rotating);
+        let _ = tokio::join!(admin, sweeping, renewing, naming, rotating, asking);
         reporter.report(Event::Stopped { cut: drained.cut as u64 });
         Ok(())
     }

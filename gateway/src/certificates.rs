@@ -1,10 +1,10 @@
 //! `Certificates`: what the node's listeners prove themselves with, kept in step with what is served.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use arc_swap::ArcSwap;
@@ -16,8 +16,12 @@ use headgate_certs::{
 use headgate_edge::PickConfig;
 use headgate_types::{Clock, HostPattern};
 use rustls::{ServerConfig, server::ClientHello};
+use tracing::warn;
 
-use crate::node_config::{Authority, CertificateFiles, TlsConfig};
+use crate::{
+    manifest::CertificateEntry,
+    node_config::{Authority, CertificateFiles, TlsConfig},
+};
 
 /// The keys of session tickets, in the state folder.
 const TICKET_KEYS: &str = "ticket.keys";
@@ -30,6 +34,8 @@ pub struct Certificates {
     clock: Arc<dyn Clock>,
     /// The operator's, in the order of `node.yaml`.
     supplied: ArcSwap<Vec<Supplied>>,
+    /// The projects', parsed.
+    brought: Mutex<HashMap<CertificateEntry, Arc<Supplied>>>,
     resolver: Arc<CertificateResolver>,
     tickets: Arc<Tickets>,
 }
@@ -61,7 +67,8 @@ impl Certificates {
         let supplied = ArcSwap::from_pointee(read_all(&config.certificates)?);
         let resolver = CertificateResolver::new(CertificateTable::default());
         let tickets = Tickets::open(&state.join(TICKET_KEYS), clock.clone())?;
-        Ok(Self { authority, clock, supplied, resolver, tickets })
+        let brought = Mutex::default();
+        Ok(Self { authority, clock, supplied, brought, resolver, tickets })
     }
 
     /// Reads the operator's certificates anew; they are shown from the next [`cover`](Self::cover) on.
@@ -78,13 +85,23 @@ impl Certificates {
         &self.tickets
     }
 
-    /// Has a certificate ready for every one of these hosts and for none else: the operator's where there
-    /// is one that holds, else one of the local authority. Returns the hosts whose certificate is not of
+    /// Has a certificate ready for every one of these hosts and for none else: what its project brings, else
+    /// the operator's, as long as it holds, else one of the local authority. Returns the hosts whose certificate is not of
     /// our own making, so that clients can be expected to trust it.
-    pub fn cover(&self, hosts: &[HostPattern]) -> Result<HashSet<HostPattern>, CertificatesError> {
+    pub fn cover(
+        &self,
+        hosts: &[HostPattern],
+        brought: &HashMap<&HostPattern, &CertificateEntry>,
+    ) -> Result<HashSet<HostPattern>, CertificatesError> {
         let (now, supplied) = (self.clock.now(), self.supplied.load());
+        let brought = self.read_brought(brought);
+        let holds = |host: &HostPattern, supplied: &Supplied| {
+            supplied.covers(host) && supplied.is_valid_at(now)
+        };
         let find = |host: &HostPattern| {
-            supplied.iter().find(|supplied| supplied.covers(host) && supplied.is_valid_at(now))
+            let brought = brought.get(host).map(|brought| &**brought);
+            let own = brought.filter(|brought| holds(host, brought));
+            own.or_else(|| supplied.iter().find(|supplied| holds(host, supplied)))
         };
         let (found, others): (Vec<_>, Vec<_>) =
             hosts.iter().map(|host| (host, find(host))).partition(|(_, found)| found.is_some());
@@ -98,6 +115,32 @@ impl Certificates {
         }
         self.resolver.store(table);
         Ok(trusted)
+    }
+
+    /// Each is parsed once, as long as it is served.
+    fn read_brought<'h>(
+        &self,
+        brought: &HashMap<&'h HostPattern, &CertificateEntry>,
+    ) -> HashMap<&'h HostPattern, Arc<Supplied>> {
+        let mut known = self.brought.lock().unwrap_or_else(PoisonError::into_inner);
+        known.retain(|entry, _| brought.values().any(|wanted| *wanted == entry));
+        let mut read = HashMap::with_capacity(brought.len());
+        for (host, entry) in brought {
+            if let Some(supplied) = known.get(*entry) {
+                read.insert(*host, supplied.clone());
+                continue;
+            }
+            match Supplied::from_pem(entry.chain.as_bytes(), entry.key.as_bytes()) {
+                Ok(supplied) => {
+                    let supplied = Arc::new(supplied);
+                    known.insert(CertificateEntry::clone(entry), supplied.clone());
+                    read.insert(*host, supplied);
+                }
+                // It was judged when it was deployed, by another version of us perhaps.
+                Err(error) => warn!(%host, %error, "certificate of a project cannot be used"),
+            }
+        }
+        read
     }
 
     /// One configuration for every name in the table. Others are refused before a key is touched.

@@ -147,8 +147,8 @@ enum Command {
     #[command(after_help = functions::HELP)]
     Functions(functions::Arguments),
     /// List the hosts of a running node, whose they are, and what their owners enter in DNS
-    #[command(after_help = domains::HELP)]
-    Domains(NodeArguments),
+    #[command(after_help = domains::HELP, args_conflicts_with_subcommands = true)]
+    Domains(domains::Arguments),
     /// List the zones a running node answers for, ask name servers, check a delegation
     #[command(after_help = dns::HELP)]
     Dns(dns::Arguments),
@@ -263,7 +263,8 @@ Example:
 
 const RUN_HELP: &str = "\
 Reads node.yaml, serves what was accepted last, then follows each project's repository.
-SIGTERM and SIGINT drain (a second one ends at once), SIGHUP reads the list of projects again.
+SIGTERM and SIGINT drain (a second one ends at once), SIGHUP reads the list of projects and
+`tls.certificates` again.
 A flag wins over its environment variable, that over the file, that over the default.
 The credentials of a project are also those of its other repositories, a token only on the same host.
 
@@ -288,6 +289,9 @@ A whole node.yaml; its first line names what `headgate schema node` prints, for 
       repositories:                          # of websites and libraries, by source.github.fullname
         acme/site: https://git.example.com/site.git
         acme/docs: {url: 'git@git.example.com:docs.git', ssh_key: docs.key, known_hosts: hosts}
+  ownership: trust                         # or verify: hosts wait for their owners, see `domains`
+  tls:
+    certificates: [{cert: shop.pem, key: shop.key}]   # your own, each for the hosts it names
   drain: 30s
   log: {format: json, level: info, access: true}
   store: {keep_revisions: 10}

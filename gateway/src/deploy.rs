@@ -24,7 +24,7 @@ use headgate_project::{
     Diagnostic, Diagnostics, Domain, LoadOptions, Project, Record, diagnostic::codes, tree::Tree,
 };
 use headgate_store::{BlobStore, RecordsError, StoreError};
-use headgate_types::{Digest, Revision};
+use headgate_types::{Clock, Digest, Revision, SystemClock};
 use headgate_website::SiteTable;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -41,8 +41,8 @@ pub use self::{ingest::IngestCache, progress::Progress};
 pub use crate::publisher::Accepted;
 use crate::{
     manifest::{
-        DomainEntry, EntryPoint, FORMAT, FunctionEntry, HttpsEntry, LinkedEntry, Manifest,
-        RecordEntry, SourceEntry, VERSION, WebsiteEntry,
+        CertificateEntry, DomainEntry, EntryPoint, FORMAT, FunctionEntry, HttpsEntry, LinkedEntry,
+        Manifest, RecordEntry, SourceEntry, VERSION, WebsiteEntry,
     },
     publisher::{PublishError, Publisher},
 };
@@ -223,7 +223,8 @@ impl Preparing<'_> {
         if diagnostics.has_errors() {
             return Ok((None, diagnostics));
         }
-        Ok((Some(Prepared { project, guests, sites: ingested.sites }), diagnostics))
+        let Ingested { sites, certificates, .. } = ingested;
+        Ok((Some(Prepared { project, guests, sites, certificates }), diagnostics))
     }
 
     /// Reads the tree off the async threads. Whatever happens but a panic, the cache keeps what was known
@@ -247,7 +248,10 @@ impl Preparing<'_> {
                 diagnostics.push(error);
             }
             let (cache, ingested) = match &project {
-                Some(project) => ingest(&store, tree, project, extent, before, &progress),
+                Some(project) => {
+                    let now = SystemClock.now();
+                    ingest(&store, tree, project, extent, before, now, &progress)
+                }
                 None => (before, Ok(Ingested::default())),
             };
             (cache, ingested.map(|ingested| Loaded { project, extent, diagnostics, ingested }))
@@ -285,6 +289,8 @@ struct Prepared {
     /// One for each function, in order.
     guests: Vec<Guest>,
     sites: Vec<SiteTable>,
+    /// One for each domain, in order.
+    certificates: Vec<Option<CertificateEntry>>,
 }
 
 /// What a function runs.
@@ -299,13 +305,14 @@ impl Prepared {
     fn manifest(&self, revision: Revision, sources: Vec<SourceEntry>) -> Manifest {
         let functions = self.project.functions.iter().zip(&self.guests);
         let websites = self.project.websites.iter().zip(&self.sites);
+        let domains = self.project.domains.iter().zip(&self.certificates);
         Manifest {
             format: FORMAT,
             made_by: VERSION.to_owned(),
             revision,
             sources,
             project_id: self.project.id.clone().unwrap_or_default(),
-            domains: self.project.domains.iter().map(domain).collect(),
+            domains: domains.map(|(d, certificate)| domain(d, certificate.clone())).collect(),
             functions: functions
                 .map(|(f, guest)| FunctionEntry {
                     application: f.application.as_deref().map(str::to_owned),
@@ -338,7 +345,7 @@ impl Prepared {
     }
 }
 
-fn domain(domain: &Domain) -> DomainEntry {
+fn domain(domain: &Domain, certificate: Option<CertificateEntry>) -> DomainEntry {
     let record = |record: &Record| RecordEntry {
         name: record.name.clone(),
         // A week at most, so that it fits.
@@ -349,6 +356,7 @@ fn domain(domain: &Domain) -> DomainEntry {
         name: domain.name.to_string(),
         host: domain.host.clone(),
         https: HttpsEntry { redirect: domain.https.redirect, hsts: domain.https.hsts },
+        certificate,
         records: domain.records.iter().map(record).collect(),
     }
 }

@@ -5,8 +5,9 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use headgate_ownership::Record;
 use headgate_project::{Diagnostics, changes::Changes};
-use headgate_types::{Commit, Generation, ProjectName, Revision};
+use headgate_types::{Commit, Generation, HostPattern, ProjectName, Revision};
 
 use crate::manifest::SourceEntry;
 
@@ -39,6 +40,10 @@ pub enum Event {
     Held { revision: Revision, source: Option<SourceEntry>, serving: Option<Revision> },
     /// A source could not be read or a deploy could not be finished, for no fault of the project.
     Failed { project: ProjectName, error: String, retry_in: Option<Duration> },
+    /// The owner of a host has said that it is the project's, and it is served.
+    HostVerified { project: ProjectName, host: HostPattern },
+    /// A host is not served, because its owner has not said yet, or says no longer, that it is the project's.
+    HostPending { project: ProjectName, host: HostPattern, record: Option<Record>, why: String },
     /// Shutdown began; no new connections are taken.
     Draining { connections: u64 },
     /// The end; `cut` connections did not finish in time.

@@ -23,6 +23,7 @@ use crate::{
     app::Artefacts,
     certificates::Certificates,
     deploy::{Candidate, DeployError, Deployer, IngestCache, Outcome, UnderWay, limits},
+    domains::Grants,
     event::{Event, Reporter},
     follow::{Looks, Shared},
     log_hub::LogHub,
@@ -43,6 +44,7 @@ pub(crate) struct Lab {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) deployer: Deployer,
     pub(crate) under_way: UnderWay,
+    pub(crate) grants: Arc<Grants>,
 }
 
 /// Some day in 2026.
@@ -102,6 +104,7 @@ impl Lab {
         let clock = Arc::new(TestClock(AtomicU64::new(NOON)));
         let authority = Authority::Local { folder: folder.path().join("ca") };
         let tls = TlsConfig { authority, certificates: Vec::new() };
+        let grants = Arc::<Grants>::default();
         let publisher = Arc::new(Publisher::new(Parts {
             store: store.clone(),
             records: records.clone(),
@@ -115,6 +118,7 @@ impl Lab {
                 project_instances: 2,
                 max_body: ByteSize::from_mib(1),
             },
+            grants: grants.clone(),
             followed: followed(projects),
         }));
         publisher.reconcile(None).unwrap();
@@ -126,7 +130,7 @@ impl Lab {
             ingests: Arc::new(Semaphore::new(limits::INGESTS)),
             under_way: under_way.clone(),
         };
-        Self { folder, store, records, executor, clock, deployer, under_way }
+        Self { folder, store, records, executor, clock, deployer, under_way, grants }
     }
 
     pub(crate) fn publisher(&self) -> &Arc<Publisher> {

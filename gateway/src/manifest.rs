@@ -4,7 +4,7 @@
 //! nor its YAML is read again: a restart, a rollback or another node builds the same snapshot from the
 //! same manifest. JSON, because people will look at it when something is odd.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use headgate_types::{
     ByteSize, Commit, Digest, HostPattern, MethodSet, PathPattern, RecordData, RecordType,
@@ -60,6 +60,9 @@ pub struct DomainEntry {
     pub host: HostPattern,
     #[serde(default)]
     pub https: HttpsEntry,
+    /// What the project brings; none where the node comes by one itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<CertificateEntry>,
     /// What its project wants to be answered for names of it; none in a manifest of a version that read
     /// none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -99,6 +102,20 @@ impl From<RecordEntry> for RecordText {
     fn from(entry: RecordEntry) -> Self {
         let RecordEntry { name, ttl, data } = entry;
         Self { name, ttl, kind: data.kind(), value: data.to_string() }
+    }
+}
+
+/// A certificate and its private key, as PEM. Blobs are for the node's user alone, and so is this one.
+#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct CertificateEntry {
+    pub chain: String,
+    pub key: String,
+}
+
+/// The key never reaches a log.
+impl fmt::Debug for CertificateEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CertificateEntry([redacted])")
     }
 }
 
@@ -252,6 +269,10 @@ mod tests {
                 name: "shop".to_owned(),
                 host: "*.shop.example.com".parse().unwrap(),
                 https: HttpsEntry::default(),
+                certificate: Some(CertificateEntry {
+                    chain: "CHAIN".to_owned(),
+                    key: "SECRET".to_owned(),
+                }),
                 records: [
                     (RecordType::Mx, "10 mail.example.net"),
                     (RecordType::Txt, "v=spf1 \\ \"-all\""),
@@ -290,6 +311,8 @@ mod tests {
         let decoded = Manifest::decode(&manifest().encode()).unwrap();
         assert_eq!(decoded.encode(), manifest().encode());
         assert_eq!(decoded.sources, manifest().sources);
+        assert_eq!(decoded.domains[0].certificate, manifest().domains[0].certificate);
+        assert!(!format!("{decoded:?}").contains("SECRET"));
         assert_eq!(decoded.domains[0].records, manifest().domains[0].records);
         assert_eq!(decoded.functions[0].deadline, Duration::from_millis(1500));
         assert_eq!(decoded.functions[0].linked, manifest().functions[0].linked);

@@ -1,7 +1,7 @@
 //! `NodeConfig`: this machine. Where it listens, where it keeps state, which projects it follows.
 //!
-//! Read once at start, and its project list again on SIGHUP. A flag wins over the environment, that over
-//! `node.yaml`, that over a default. What a project wants (functions, domains, limits of a guest) is not
+//! Read once at start, and its projects and certificates again on SIGHUP. A flag wins over the environment,
+//! that over `node.yaml`, that over a default. What a project wants (functions, domains, limits of a guest) is not
 //! here: that is Git's. Secrets are paths to files, never values.
 
 mod defaults;
@@ -57,6 +57,8 @@ pub struct NodeConfig {
     pub tls: TlsConfig,
     /// Names are unique.
     pub projects: Vec<FollowedProject>,
+    /// The name server that is asked whose a host is; those of the system if there is none.
+    pub resolver: Option<SocketAddr>,
     pub executor: ExecutorConfig,
     pub limits: Limits,
     /// How long shutdown waits for running requests.
@@ -202,6 +204,17 @@ pub struct FollowedProject {
     pub credentials: GitCredentials,
     /// Taubyte's separate ones; none of a project that is in one repository as a whole.
     pub others: OtherRepositories,
+    pub ownership: OwnershipRule,
+}
+
+/// When a host that a project names is served.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum OwnershipRule {
+    /// At once: whoever writes the project is the operator, or as good.
+    #[default]
+    Trust,
+    /// When its owner has said in DNS that it is this project's.
+    Verify,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

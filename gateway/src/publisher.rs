@@ -28,7 +28,8 @@ use self::hosts::HostOwners;
 pub use self::pinning::{Kept, Pinned, SwitchError, Unpinned};
 use crate::{
     certificates::{Certificates, CertificatesError},
-    manifest::{DecodeError, Manifest, VERSION},
+    domains::{Grants, Holders},
+    manifest::{CertificateEntry, DecodeError, Manifest, VERSION},
     metrics::Metrics,
     node_config::CertificateFiles,
     snapshot::{HostRules, ServeOptions, Served, Snapshot, SnapshotCell},
@@ -43,10 +44,12 @@ pub struct Publisher {
     cell: Arc<SnapshotCell>,
     /// What the snapshot was built from, for those who must not wait for the lock.
     published: ArcSwap<Vec<Current>>,
-    /// The generation that is published.
-    generations: watch::Sender<Generation>,
+    /// Who has which of the hosts.
+    holders: ArcSwap<Holders>,
     /// The domains of all that is served.
     hosts: watch::Sender<HashSet<HostPattern>>,
+    /// Moves on with each snapshot.
+    generation: watch::Sender<Generation>,
     /// The branches that are held at what is served of them.
     pins: watch::Sender<Pins>,
     /// Held while a revision is accepted, so that two projects cannot take one host at once.
@@ -63,6 +66,7 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub metrics: Arc<Metrics>,
     pub options: ServeOptions,
+    pub grants: Arc<Grants>,
     /// Only what this node is told to follow is served, whatever else its records still hold.
     pub followed: Followed,
 }
@@ -139,8 +143,9 @@ impl Publisher {
         };
         let cell = Arc::new(SnapshotCell::new(Snapshot::empty()));
         let (published, hosts) = (ArcSwap::default(), watch::Sender::default());
-        let (generations, pins) = (watch::Sender::default(), watch::Sender::default());
-        Self { parts, cell, published, generations, hosts, pins, state: Mutex::new(state) }
+        let (holders, generation) = (ArcSwap::default(), watch::Sender::default());
+        let (pins, state) = (watch::Sender::default(), Mutex::new(state));
+        Self { parts, cell, published, holders, hosts, generation, pins, state }
     }
 
     pub fn cell(&self) -> &Arc<SnapshotCell> {
@@ -149,12 +154,17 @@ impl Publisher {
 
     /// The generation that is published, for whoever keeps something else in step with it.
     pub fn generations(&self) -> watch::Receiver<Generation> {
-        self.generations.subscribe()
+        self.generation.subscribe()
     }
 
     /// The domains of all that is served, for whoever waits for one to become free.
     pub fn hosts(&self) -> watch::Receiver<HashSet<HostPattern>> {
         self.hosts.subscribe()
+    }
+
+    /// Who has which of the hosts. Waits for nobody.
+    pub(crate) fn holders(&self) -> Arc<Holders> {
+        self.holders.load_full()
     }
 
     /// The bounds of every function on this node.
@@ -197,7 +207,8 @@ impl Publisher {
         }
         let others = state.current.iter().map(|current| &*current.served.manifest);
         let reserved = self.reserved_hosts(&state, &manifest.revision.project);
-        let mut owners = HostOwners::other_than(&manifest.revision.project, others);
+        let holders = self.parts.grants.holders(others.clone());
+        let mut owners = HostOwners::other_than(&manifest.revision.project, others, &holders);
         owners.reserve(&reserved);
         let domains = project.domains.iter().map(|domain| (&domain.host, Some(&domain.place)));
         let conflicts = owners.conflicts(domains);
@@ -249,10 +260,21 @@ impl Publisher {
         // Locked, so that the table of this snapshot does not replace that of a later one.
         let mut state = self.lock();
         let snapshot = self.cell.load();
-        let trusted = self.parts.certificates.cover(snapshot.hosts())?;
-        let published = self.published.load();
+        let (published, holders) = (self.published.load(), self.holders.load());
         let served: Vec<_> = published.iter().map(|current| current.served.clone()).collect();
-        if HostRules::new(&served, &trusted) == *snapshot.rules() {
+        let brought = brought(&served, &holders);
+        let trusted = self.parts.certificates.cover(snapshot.hosts(), &brought)?;
+        if HostRules::new(&served, &holders, &trusted) == *snapshot.rules() {
+            return Ok(());
+        }
+        self.publish(&mut state)
+    }
+
+    /// Serves the hosts whose owners have spoken since, and no longer those that are granted no more.
+    pub(crate) fn regrant(&self) -> Result<(), PublishError> {
+        let mut state = self.lock();
+        let manifests = state.current.iter().map(|current| &*current.served.manifest);
+        if self.parts.grants.holders(manifests) == **self.holders.load() {
             return Ok(());
         }
         self.publish(&mut state)
@@ -371,19 +393,21 @@ impl Publisher {
         let started = Instant::now();
         let served: Vec<_> = state.current.iter().map(|current| current.served.clone()).collect();
         let generation = state.generation.next();
+        let holders = self.parts.grants.holders(served.iter().map(|served| &*served.manifest));
         let aliases = &self.parts.options.aliases;
-        let snapshot = Snapshot::build(generation, &served, aliases);
+        let snapshot = Snapshot::build(generation, &served, &holders, aliases);
         // Certificates first: a host that is routed must not be refused at the handshake.
-        let trusted = self.parts.certificates.cover(snapshot.hosts())?;
-        let snapshot = snapshot.ruled_by(HostRules::new(&served, &trusted));
+        let brought = brought(&served, &holders);
+        let trusted = self.parts.certificates.cover(snapshot.hosts(), &brought)?;
+        let snapshot = snapshot.ruled_by(HostRules::new(&served, &holders, &trusted));
         self.cell.publish(Arc::new(snapshot));
         state.generation = generation;
         self.published.store(Arc::new(state.current.clone()));
         self.parts.metrics.published(generation, started.elapsed().as_secs_f64());
         info!(%generation, projects = served.len(), "snapshot published");
-        let domains = served.iter().flat_map(|served| &served.manifest.domains);
-        let hosts: HashSet<_> = domains.map(|domain| domain.host.clone()).collect();
-        self.generations.send_replace(generation);
+        let hosts: HashSet<_> = holders.keys().cloned().collect();
+        self.holders.store(Arc::new(holders));
+        self.generation.send_replace(generation);
         self.hosts.send_if_modified(|before| {
             let changed = *before != hosts;
             *before = hosts;
@@ -450,6 +474,19 @@ impl Publisher {
     fn read_manifest(&self, digest: &Digest) -> Result<Manifest, ManifestError> {
         Ok(Manifest::decode(&self.parts.store.read(digest)?)?)
     }
+}
+
+/// The certificates that projects bring for the hosts that they hold.
+fn brought<'a>(
+    served: &'a [Arc<Served>],
+    holders: &Holders,
+) -> HashMap<&'a HostPattern, &'a CertificateEntry> {
+    let domains = served.iter().flat_map(|served| {
+        let project = &served.manifest.revision.project;
+        let held = served.manifest.domains.iter();
+        held.filter(move |domain| holders.get(&domain.host) == Some(project))
+    });
+    domains.filter_map(|domain| Some((&domain.host, domain.certificate.as_ref()?))).collect()
 }
 
 impl State {

@@ -7,7 +7,7 @@ mod aliases;
 mod hosts;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, HashSet},
     fmt,
     sync::Arc,
 };
@@ -29,6 +29,7 @@ pub use self::{
 };
 use crate::{
     admin::{self, RouteRow, SnapshotView},
+    domains::Holders,
     manifest::{EntryPoint, FunctionEntry, Manifest, WebsiteEntry},
     policy::Policy,
 };
@@ -113,15 +114,27 @@ impl Snapshot {
     }
 
     /// The next generation: the claims of everything that is served, in order of acceptance, and the
-    /// aliases that no other project claimed before they came to be.
-    pub fn build(generation: Generation, served: &[Arc<Served>], aliases: &Aliases) -> Self {
+    /// aliases that no other project claimed before they came to be. Of the hosts that projects name, each
+    /// has those that it `holds`; aliases are this node's own.
+    pub(crate) fn build(
+        generation: Generation,
+        served: &[Arc<Served>],
+        holders: &Holders,
+        aliases: &Aliases,
+    ) -> Self {
         let mut routes = RouteTableBuilder::new();
         let mut hosts: BTreeSet<_> = aliases.always_certified().into_iter().collect();
         let mut claimed = HashMap::new();
-        for (claim, route) in served.iter().flat_map(|served| &served.claims) {
-            claimed.entry(claim.host.clone()).or_insert(&route.revision.project);
-            hosts.insert(claim.host.clone());
-            routes.add(claim.clone(), route.clone());
+        for served in served {
+            let project = &served.manifest.revision.project;
+            let domains = served.manifest.domains.iter().map(|domain| &domain.host);
+            let kept: HashSet<_> =
+                domains.filter(|host| holders.get(*host) != Some(project)).collect();
+            for (claim, route) in served.claims.iter().filter(|(c, _)| !kept.contains(&c.host)) {
+                claimed.entry(claim.host.clone()).or_insert(project);
+                hosts.insert(claim.host.clone());
+                routes.add(claim.clone(), route.clone());
+            }
         }
         for (claim, route) in served.iter().flat_map(|served| &served.aliases) {
             match claimed.get(&claim.host) {

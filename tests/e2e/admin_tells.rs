@@ -157,7 +157,7 @@ async fn domains_say_what_their_owners_enter_and_that_nobody_asked_yet() {
     );
     let text = said(&node, &["domains"]).await;
     assert!(text.contains(record["value"]["text"].as_str().unwrap()), "{text}");
-    assert!(text.contains("Not checked yet"), "{text}");
+    assert!(text.contains("Not checked and served all the same"), "{text}");
     node.terminate();
     node.exited().await;
     node.restart().await;

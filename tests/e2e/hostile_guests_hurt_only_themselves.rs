@@ -61,9 +61,13 @@ async fn a_function_that_only_traps_rests() {
         (lines.count() == 1).then_some(())
     })
     .await;
-    let functions = node.command(&["functions", "trap"]).await;
-    let told = String::from_utf8_lossy(&functions.stdout).into_owned();
-    assert!(told.contains("s more, because it only traps"), "{told}");
+    eventually("the command line says so, too", || async {
+        node.get(HOST, "/core/trap").await;
+        let functions = node.command(&["functions", "trap"]).await;
+        let told = String::from_utf8_lossy(&functions.stdout).into_owned();
+        told.contains("s more, because it only traps").then_some(())
+    })
+    .await;
     // One call a second later is tried.
     let status = eventually("it is tried again", || async {
         let status = node.get(HOST, "/core/trap").await.status;

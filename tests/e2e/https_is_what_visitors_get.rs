@@ -123,3 +123,42 @@ async fn nobody_is_sent_to_a_certificate_that_no_client_trusts() {
     let stays = curl(&node, &company.root(), "https://x.example.com:PORT/", &[]).await;
     assert!(stays.starts_with("HTTP/1.1 200 "), "{stays}");
 }
+
+/// A project may bring its own, as Taubyte's schema has it: text in the YAML, or files beside it.
+#[tokio::test]
+async fn a_domain_may_bring_its_certificate() {
+    let (project, company) = (project(), Authority::named("company"));
+    let own = company.server(&["x.example.com"]);
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    project.write("certs/x.pem", read(&own.cert));
+    let indented = read(&own.key).replace('\n', "\n    ");
+    let yaml = format!(
+        "id: d\nfqdn: x.example.com\ncertificate:\n  type: inline\n  cert: certs/x.pem\n  key: |\n    {indented}\n"
+    );
+    project.write("domains/main.yaml", &yaml);
+    let node = node(&project, &[]).await;
+    let shown = curl(&node, &company.root(), "https://x.example.com:PORT/", &[]).await;
+    assert!(shown.starts_with("HTTP/1.1 200 "), "{shown}");
+    let sent = curl(&node, &company.root(), "http://x.example.com:PORT/", &[]).await;
+    assert!(sent.starts_with("HTTP/1.1 308 "), "{sent}");
+
+    // What cannot be used is told, and the host goes on being served.
+    let other = company.server(&["other.example.com"]);
+    project.write("certs/x.pem", read(&other.cert));
+    let deployed = node.event("deployed").await;
+    let told = deployed["diagnostics"].to_string();
+    assert!(told.contains("unusable-certificate"), "{deployed}");
+    assert!(told.contains("the private key does not belong to the certificate"), "{deployed}");
+    let shown = curl(&node, &node.root(), "https://x.example.com:PORT/", &[]).await;
+    assert!(shown.starts_with("HTTP/1.1 200 "), "{shown}");
+
+    // A mistake beside the key is shown at its place, and no line of the key with it.
+    let (before, key) = yaml.split_at(yaml.find("    -----BEGIN").unwrap());
+    project.write("domains/main.yaml", format!("{before}{}", key.replace("    ", "")));
+    let refused = node.event("refused").await.to_string();
+    let log = node.log().join("\n") + &refused;
+    let secret = read(&own.key);
+    for line in secret.lines().filter(|line| !line.starts_with("-----")) {
+        assert!(!log.contains(line), "a line of the key is told");
+    }
+}

@@ -12,6 +12,7 @@ mod every_language_does_a_job;
 mod functions_call_out;
 mod going_back;
 mod hostile_guests_hurt_only_themselves;
+mod hosts_wait_for_their_owners;
 mod https_is_what_visitors_get;
 mod libraries_are_linked;
 mod limits_hold;

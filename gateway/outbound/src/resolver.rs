@@ -90,14 +90,7 @@ impl Resolver {
     /// As `/etc/resolv.conf` and `/etc/hosts` say now; they are not read again. Without the former, the name server
     /// of this machine is asked: that is what `resolv.conf(5)` promises.
     pub fn system() -> Self {
-        let mut builder = match TokioResolver::builder_tokio() {
-            Ok(builder) => builder,
-            Err(error) => {
-                tracing::warn!(%error, "no name servers are configured; asking 127.0.0.1");
-                let local = NameServerConfig::udp_and_tcp(IpAddr::from([127, 0, 0, 1]));
-                builder(vec![local])
-            }
-        };
+        let mut builder = system();
         bounded(builder.options_mut());
         Self::of(builder)
     }
@@ -114,6 +107,23 @@ impl Resolver {
         let options = builder.options_mut();
         bounded(options);
         options.use_hosts_file = ResolveHosts::Never;
+        options.cache_size = 0;
+        Self::of(builder)
+    }
+
+    /// For questions whose answers change while somebody watches: nothing is kept. Asks the name server at
+    /// `server`, over TCP where UDP is too small, or those of the system.
+    pub fn afresh(server: Option<SocketAddr>) -> Self {
+        let mut builder = match server {
+            Some(server) => {
+                let mut named = NameServerConfig::udp_and_tcp(server.ip());
+                named.connections.iter_mut().for_each(|way| way.port = server.port());
+                builder(vec![named])
+            }
+            None => system(),
+        };
+        let options = builder.options_mut();
+        bounded(options);
         options.cache_size = 0;
         Self::of(builder)
     }
@@ -276,6 +286,13 @@ impl Resolver {
             Err(_) => Err(LookupError::Timeout),
         }
     }
+}
+
+fn system() -> ResolverBuilder<TokioRuntimeProvider> {
+    TokioResolver::builder_tokio().unwrap_or_else(|error| {
+        tracing::warn!(%error, "no name servers are configured; asking 127.0.0.1");
+        builder(vec![NameServerConfig::udp_and_tcp(IpAddr::from([127, 0, 0, 1]))])
+    })
 }
 
 fn builder(servers: Vec<NameServerConfig>) -> ResolverBuilder<TokioRuntimeProvider> {

@@ -181,7 +181,7 @@ impl Diagnostics {
 
     /// Makes excerpts of this file possible. Paths are as in [`Place::file`].
     pub fn add_source(&mut self, file: Arc<str>, text: Arc<str>) {
-        self.sources.insert(file, text);
+        self.sources.insert(file, without_private_keys(text));
     }
 
     /// Takes over the other's problems and sources.
@@ -343,6 +343,28 @@ pub fn closest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 /// Keeps a thousand misspelt names in a project of thousands from taking seconds.
 const MAX_CANDIDATES: usize = 500;
 
+/// What may be shown of a file: each character of a private key is replaced by another one, so that places
+/// stay what they are.
+fn without_private_keys(text: Arc<str>) -> Arc<str> {
+    const BEGIN: &str = " PRIVATE KEY-----";
+    if !text.contains(BEGIN) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = &*text;
+    while let Some(begin) = rest.find(BEGIN) {
+        let (before, after) = rest.split_at(begin + BEGIN.len());
+        let key = after.find("-----END").unwrap_or(after.len());
+        shown.push_str(before);
+        shown.extend(after[..key].chars().map(|c| if c.is_whitespace() { c } else { '*' }));
+        // The line that ends it says PRIVATE KEY, too, and begins no other.
+        let end = after[key..].find(BEGIN).map_or(after.len(), |end| key + end + BEGIN.len());
+        shown.push_str(&after[key..end]);
+        rest = &after[end..];
+    }
+    (shown + rest).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -399,5 +421,19 @@ mod tests {
         assert_eq!(closest("Domain", known), Some("domains"));
         assert_eq!(closest("memory", known), None);
         assert_eq!(closest(&"x".repeat(1 << 20), known), None);
+    }
+
+    #[test]
+    fn no_excerpt_shows_a_private_key() {
+        let pem = "key: |\n  -----BEGIN EC PRIVATE KEY-----\n  SECRET\n  -----END EC PRIVATE KEY-----\nx: é";
+        let two = format!("{pem}\n{pem}\n");
+        let shown = without_private_keys(two.as_str().into());
+        assert!(!shown.contains("SECRET"), "{shown}");
+        assert_eq!(shown.matches("******").count(), 2, "{shown}");
+        assert_eq!(shown.len(), two.len());
+        assert!(shown.ends_with("-----END EC PRIVATE KEY-----\nx: é\n"), "{shown}");
+        assert!(
+            !without_private_keys("-----BEGIN PRIVATE KEY-----SECRET".into()).contains("SECRET")
+        );
     }
 }

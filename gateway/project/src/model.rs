@@ -126,8 +126,8 @@ pub struct Https {
 pub enum Certificate {
     /// Obtained and renewed by the node.
     Auto,
-    /// PEM, from the project. Nobody serves it yet.
-    Inline { chain: Arc<str>, key: Arc<str> },
+    /// From the project: each is PEM, or the path of a file of it in the repository.
+    Inline { chain: Arc<str>, key: Arc<str>, place: Place },
 }
 
 /// The key never reaches a log.

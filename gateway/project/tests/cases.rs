@@ -66,7 +66,7 @@ fn every_code_of_this_crate_has_a_case() {
 }
 
 /// Covered by `limits.rs`, which makes files nobody wants in a repository, or given by the gateway.
-const ELSEWHERE: [&str; 15] = [
+const ELSEWHERE: [&str; 16] = [
     codes::FILE_TOO_LARGE,
     codes::UNREADABLE_PATH,
     codes::INVALID_ARTEFACT,
@@ -81,6 +81,7 @@ const ELSEWHERE: [&str; 15] = [
     codes::IMPORT_MISMATCH,
     codes::MODULE_CYCLE,
     codes::TOO_MANY_MODULES,
+    codes::UNUSABLE_CERTIFICATE,
     codes::HOST_TAKEN,
 ];
 

@@ -329,7 +329,7 @@ fn print(project: &Project) -> Files {
     for it in &project.domains {
         let certificate = match &it.certificate {
             Certificate::Auto => json!({"type": "auto"}),
-            Certificate::Inline { chain, key } => {
+            Certificate::Inline { chain, key, .. } => {
                 json!({"type": "inline", "cert": **chain, "key": **key})
             }
         };

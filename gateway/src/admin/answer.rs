@@ -26,6 +26,9 @@ const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// The one order that is about no project.
+const CHECK: &str = "/domains/check";
+
 pub(super) struct Answer {
     pub(super) response: Response<Body>,
     /// The body goes on until somebody leaves.
@@ -46,6 +49,10 @@ where
     if via == Via::Tcp && !names_loopback(&request) {
         let why = "this listener answers only to localhost, 127.0.0.1 and [::1]";
         return text(StatusCode::MISDIRECTED_REQUEST, why).into();
+    }
+    let check = request.uri().path() == CHECK;
+    if check && via == Via::Unix && request.method() == Method::POST {
+        return orders::check_host(request, shared).await.into();
     }
     let order = orders::Kind::of(request.uri().path()).filter(|_| via == Via::Unix);
     let allowed = if order.is_some() { Method::POST } else { Method::GET };
@@ -80,7 +87,8 @@ where
         ) => {
             text(StatusCode::FORBIDDEN, "only on the admin socket").into()
         }
-        (path, Via::Tcp) if orders::Kind::of(path).is_some() => {
+        (CHECK, Via::Unix) => text(StatusCode::METHOD_NOT_ALLOWED, "only POST").into(),
+        (path, Via::Tcp) if check || orders::Kind::of(path).is_some() => {
             text(StatusCode::FORBIDDEN, "only on the admin socket").into()
         }
         _ => text(

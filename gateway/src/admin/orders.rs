@@ -7,12 +7,13 @@ use headgate_types::ProjectName;
 use http::{Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Limited};
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::{
     answer::{Body, json, json_as, text},
     server::Shared,
-    wire::{BranchRow, DoneRow, Order, Refusal},
+    wire::{BranchRow, CheckHost, DoneRow, Order, Refusal},
 };
 use crate::revisions::{Named, RevisionsError, Wanted};
 
@@ -49,15 +50,9 @@ where
     let Ok(_place) = shared.orders.clone().try_acquire_owned() else {
         return text(StatusCode::SERVICE_UNAVAILABLE, "too many orders at one time");
     };
-    let body = Limited::new(request.into_body(), LARGEST_ORDER).collect();
-    let body = match timeout(BODY_TIME, body).await {
-        Ok(Ok(body)) => body,
-        Ok(Err(_)) => return text(StatusCode::PAYLOAD_TOO_LARGE, "an order has at most 16 KiB"),
-        Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the order did not arrive in time"),
-    };
-    let Order { project, branch, commit } = match serde_json::from_slice(&body.to_bytes()) {
+    let Order { project, branch, commit } = match read(request).await {
         Ok(order) => order,
-        Err(error) => return text(StatusCode::BAD_REQUEST, &format!("not an order: {error}")),
+        Err((status, why)) => return text(status, &why),
     };
     if commit.as_deref() == Some("") {
         return text(StatusCode::BAD_REQUEST, "an empty commit is none");
@@ -79,6 +74,45 @@ where
         Ok(done) => json(&DoneRow::of(done, kind != Kind::Follow)),
         Err(error) => json_as(status(&error), &Refusal::of(&error)),
     }
+}
+
+/// Asks DNS now for the claims on a host, and answers with them.
+pub(super) async fn check_host<B>(request: Request<B>, shared: &Shared) -> Response<Body>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let Ok(_place) = shared.orders.clone().try_acquire_owned() else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "too many orders at one time");
+    };
+    let CheckHost { host } = match read(request).await {
+        Ok(order) => order,
+        Err((status, why)) => return text(status, &why),
+    };
+    match shared.state.domains.check(&host).await {
+        rows if rows.is_empty() => {
+            text(StatusCode::NOT_FOUND, &format!("no project of this node names {host}"))
+        }
+        rows => json(&rows),
+    }
+}
+
+/// An order, or what to answer instead.
+async fn read<B, T>(request: Request<B>) -> Result<T, (StatusCode, String)>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    T: DeserializeOwned,
+{
+    let body = Limited::new(request.into_body(), LARGEST_ORDER).collect();
+    let refuse = |status, why: &str| Err((status, why.to_owned()));
+    let body = match timeout(BODY_TIME, body).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, "an order has at most 16 KiB"),
+        Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the order did not arrive in time"),
+    };
+    serde_json::from_slice(&body.to_bytes())
+        .map_err(|error| (StatusCode::BAD_REQUEST, format!("not an order: {error}")))
 }
 
 /// What is kept of every branch, or of those of one project.

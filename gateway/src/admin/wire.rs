@@ -7,7 +7,7 @@ mod names;
 mod revisions;
 
 use headgate_project::Diagnostics;
-use headgate_types::{Branch, Commit, Generation, ProjectName, Timestamp};
+use headgate_types::{Branch, Commit, Generation, HostPattern, ProjectName, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -20,6 +20,12 @@ use crate::{
     log_hub::LogLine,
     status::{Latest, ProjectStatus},
 };
+
+/// Asks for one host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckHost {
+    pub host: HostPattern,
+}
 
 /// The node as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

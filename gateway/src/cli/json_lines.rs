@@ -13,6 +13,8 @@
 //! | `pinned`, `unpinned` | as `rollback` |
 //! | `held` | `project`, `branch`, `commit`, `author`, `subject`, `serving` (each but the first three may be null) |
 //! | `failed` | `project`, `error`, `retry_in_ms` (or null) |
+//! | `verified` | `project`, `host` |
+//! | `pending` | `project`, `host`, `record` (`type`, `name`, `value`; or null), `why` |
 //! | `draining` | `connections` |
 //! | `stopped` | `cut` (connections that did not finish in time) |
 //!
@@ -25,6 +27,7 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
+use headgate_ownership::Record;
 use headgate_project::changes::{Change, Changes, How};
 use headgate_types::{Clock, Generation, Revision};
 use serde::Serialize;
@@ -112,6 +115,16 @@ enum Line<'a> {
         error: &'a str,
         retry_in_ms: Option<f64>,
     },
+    Verified {
+        project: &'a str,
+        host: String,
+    },
+    Pending {
+        project: &'a str,
+        host: String,
+        record: Option<&'a Record>,
+        why: &'a str,
+    },
     Draining {
         connections: u64,
     },
@@ -195,6 +208,15 @@ impl<'a> Line<'a> {
             Event::Failed { project, error, retry_in } => {
                 Self::Failed { project: project.as_str(), error, retry_in_ms: retry_in.map(millis) }
             }
+            Event::HostVerified { project, host } => {
+                Self::Verified { project: project.as_str(), host: host.to_string() }
+            }
+            Event::HostPending { project, host, record, why } => Self::Pending {
+                project: project.as_str(),
+                host: host.to_string(),
+                record: record.as_ref(),
+                why,
+            },
             Event::Draining { connections } => Self::Draining { connections: *connections },
             Event::Stopped { cut } => Self::Stopped { cut: *cut },
         }

@@ -12,6 +12,7 @@ use headgate_types::{ProjectName, Revision};
 
 use crate::{
     cli::{
+        domains::record_text,
         output::{Output, Paint, count, plain},
         progress::Progress,
     },
@@ -112,6 +113,19 @@ impl Reporter for Terminal {
                 let again = retry_in.map(|wait| format!(" (again in {})", rounded(wait)));
                 let mark = self.paint(Paint::Attention, "!");
                 format!("{mark} {project}: {}{}\n", plain(error), again.unwrap_or_default())
+            }
+            Event::HostVerified { project, host } => {
+                let mark = self.paint(Paint::Good, "✓");
+                format!("{mark} {project}: {} is verified and served\n", plain(&host.to_string()))
+            }
+            Event::HostPending { project, host, record, why } => {
+                let mark = self.paint(Paint::Attention, "!");
+                let host = plain(&host.to_string());
+                let enter = record
+                    .as_ref()
+                    .map(|record| format!("  its owner enters in DNS: {}\n", record_text(record)));
+                let enter = enter.unwrap_or_default();
+                format!("{mark} {project}: {host} is not served: {}\n{enter}", plain(why))
             }
             Event::Draining { connections: 0 } => return,
             Event::Draining { connections } => {

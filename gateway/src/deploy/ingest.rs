@@ -4,6 +4,7 @@
 //! that of what changed. Blocking; runs off the async threads.
 
 mod cache;
+mod certificate;
 mod files;
 
 use bytes::Bytes;
@@ -15,13 +16,13 @@ use headgate_project::{
     unpack::{self, SiteLimits, UnpackError},
 };
 use headgate_store::{Batch, BlobStore, StoreError};
-use headgate_types::{Chain, Digest};
+use headgate_types::{Chain, Digest, Timestamp};
 use headgate_website::{Encoded, SiteFile, SiteTable, is_served};
 
 pub use self::cache::IngestCache;
 use self::files::{Files, StoreFileError};
 use super::{DeployError, Progress, progress::Counter};
-use crate::event::Stage;
+use crate::{event::Stage, manifest::CertificateEntry};
 
 /// What a project's files became.
 #[derive(Debug, Default)]
@@ -34,6 +35,8 @@ pub(super) struct Ingested {
     pub(super) libraries: Vec<Option<Digest>>,
     /// One for each website, in order.
     pub(super) sites: Vec<SiteTable>,
+    /// One for each domain, in order; `None` where the node comes by one itself.
+    pub(super) certificates: Vec<Option<CertificateEntry>>,
     pub(super) diagnostics: Vec<Diagnostic>,
 }
 
@@ -45,11 +48,13 @@ pub(super) fn ingest(
     project: &Project,
     extent: Extent,
     mut before: IngestCache,
+    now: Timestamp,
     progress: &Progress,
 ) -> (IngestCache, Result<Ingested, DeployError>) {
     let mut work = Ingest {
         batch: store.batch(),
         tree,
+        now,
         before: &before,
         counter: Counter::new(Stage::Storing, items(tree, project), progress),
         cache: IngestCache::default(),
@@ -118,6 +123,7 @@ fn items(tree: &dyn Tree, project: &Project) -> u64 {
 struct Ingest<'a> {
     batch: Batch<'a>,
     tree: &'a dyn Tree,
+    now: Timestamp,
     before: &'a IngestCache,
     counter: Counter<'a>,
     cache: IngestCache,
@@ -165,6 +171,10 @@ impl Ingest<'_> {
                 SiteRoot::Archive { path } => self.archive(website, path)?,
             };
             self.done.sites.push(site);
+        }
+        for domain in &project.domains {
+            let certificate = self.certificate(domain)?;
+            self.done.certificates.push(certificate);
         }
         Ok(())
     }

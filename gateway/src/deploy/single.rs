@@ -12,6 +12,7 @@ use headgate_project::{
     model::{HttpTrigger, IdleFunction, Trigger},
 };
 use headgate_store::BlobStore;
+use headgate_types::{Clock, SystemClock};
 use tokio::task;
 
 use super::{
@@ -79,7 +80,8 @@ pub(crate) async fn single(
     let storing = store.clone();
     let (project, ingested) = task::spawn_blocking(move || {
         let (cache, extent) = (IngestCache::default(), Extent::Guests);
-        let (_, ingested) = ingest(&storing, &*tree, &project, extent, cache, &reporting);
+        let now = SystemClock.now();
+        let (_, ingested) = ingest(&storing, &*tree, &project, extent, cache, now, &reporting);
         (project, ingested)
     })
     .await?;
@@ -105,7 +107,9 @@ pub(crate) async fn single(
     if diagnostics.iter().any(prevents) {
         return Ok(Single::Refused(diagnostics));
     }
-    let prepared = Prepared { project, guests, sites: Vec::new() };
+    // Nothing is served, so no certificate is shown.
+    let certificates = vec![None; project.domains.len()];
+    let prepared = Prepared { project, guests, sites: Vec::new(), certificates };
     let manifest = Box::new(prepared.manifest(revision, sources));
     Ok(Single::Ready { manifest, diagnostics, elsewhere })
 }

@@ -276,6 +276,7 @@ mod tests {
             poll: Duration::from_secs(5),
             credentials: GitCredentials::default(),
             others: OtherRepositories::default(),
+            ownership: crate::node_config::OwnershipRule::Trust,
         };
         WatchedSource::new(&project, Path::new("/nowhere"), &Looks::default(), served)
     }

@@ -21,6 +21,7 @@ fn project(name: &str, folder: &Path) -> FollowedProject {
         poll: Duration::from_millis(100),
         credentials: GitCredentials::default(),
         others: OtherRepositories::default(),
+        ownership: crate::node_config::OwnershipRule::Trust,
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) const STATE: &str = "/var/lib/headgate";
 pub(super) const HTTP_PORT: u16 = 80;
 pub(super) const HTTPS_PORT: u16 = 443;
 
-/// Where resolvers ask.
+/// Where name servers listen, for hints.
 pub(super) const DNS_PORT: u16 = 53;
 
 /// What the help shows, for hints.

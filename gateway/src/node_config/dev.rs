@@ -10,7 +10,8 @@ use headgate_types::{Branch, Digest, ProjectName};
 
 use super::{
     AdminConfig, Authority, ConfigError, DevAids, DnsConfig, FollowedProject, GitCredentials,
-    Listen, NodeConfig, OtherRepositories, Overrides, Source, TlsConfig, ZoneConfig, defaults,
+    Listen, NodeConfig, OtherRepositories, Overrides, OwnershipRule, Source, TlsConfig, ZoneConfig,
+    defaults,
 };
 
 /// What a developer may choose.
@@ -97,6 +98,7 @@ pub(super) fn config(options: &DevOptions, homes: &Homes) -> Result<NodeConfig, 
             certificates: Vec::new(),
         },
         projects: vec![project(&dir, options.branch.clone())],
+        resolver: None,
         executor: defaults::EXECUTOR,
         limits: defaults::LIMITS,
         drain: defaults::DEV_DRAIN,
@@ -122,6 +124,7 @@ fn project(dir: &Path, branch: Option<Branch>) -> FollowedProject {
         poll: defaults::DEV_POLL,
         credentials: GitCredentials::default(),
         others: OtherRepositories::default(),
+        ownership: OwnershipRule::Trust,
     }
 }
 

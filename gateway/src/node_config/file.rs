@@ -126,6 +126,10 @@ impl Reader<'_> {
                 certificates: self.certificates(&file.table("tls")),
             },
             projects,
+            resolver: file
+                .text("resolver")
+                .value()
+                .and_then(|text| self.address(&text, defaults::DNS_PORT)),
             executor: self.executor(&file.table("executor")),
             limits: self.limits(&file.table("limits")),
             drain: file.duration("drain").value().map_or(defaults::DRAIN, |drain| drain.value),
@@ -186,8 +190,9 @@ impl Reader<'_> {
     fn certificates(&mut self, file: &Fields) -> Vec<CertificateFiles> {
         let items = file.items("certificates").value().map_or_else(Vec::new, |items| items.value);
         let files = items.iter().filter_map(|item| {
-            let (cert, key) = (item.text("cert").value()?, item.text("key").value()?);
-            Some(CertificateFiles { cert: self.path(&cert), key: self.path(&key) })
+            let cert = self.secret(item.text("cert").value());
+            let key = self.secret(item.text("key").value());
+            Some(CertificateFiles { cert: cert?, key: key? })
         });
         files.collect()
     }

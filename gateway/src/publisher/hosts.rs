@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use headgate_project::{Diagnostic, Place, diagnostic::codes};
 use headgate_types::{DomainName, HostPattern, ProjectName};
 
-use crate::manifest::Manifest;
+use crate::{domains::Holders, manifest::Manifest};
 
 /// The hosts of all projects but one, found without comparing each with each.
 #[derive(Debug, Default)]
@@ -28,16 +28,20 @@ struct Taken<'a> {
 }
 
 impl<'a> HostOwners<'a> {
-    /// `manifests` in order of first acceptance; of two that have the same host the first one counts.
+    /// `manifests` in order of first acceptance; of two that have the same host the first one counts. What
+    /// a project names and does not hold, because its owner has not spoken yet, keeps nobody from it.
     pub(super) fn other_than(
         project: &ProjectName,
         manifests: impl IntoIterator<Item = &'a Manifest>,
+        holders: &Holders,
     ) -> Self {
         let mut owners = Self::default();
         let others = manifests.into_iter().filter(|other| other.revision.project != *project);
         for manifest in others {
-            for domain in &manifest.domains {
-                owners.insert(&domain.host, &manifest.revision.project);
+            let owner = &manifest.revision.project;
+            let held = manifest.domains.iter().map(|domain| &domain.host);
+            for host in held.filter(|host| holders.get(*host) == Some(owner)) {
+                owners.insert(host, owner);
             }
         }
         owners

@@ -174,7 +174,8 @@ impl Publisher {
         }
         let others = state.current.iter().map(|current| &*current.served.manifest);
         let reserved = self.reserved_hosts(state, &record.revision.project);
-        let mut owners = HostOwners::other_than(&record.revision.project, others);
+        let holders = self.parts.grants.holders(others.clone());
+        let mut owners = HostOwners::other_than(&record.revision.project, others, &holders);
         owners.reserve(&reserved);
         let domains = manifest.domains.iter().map(|domain| (&domain.host, None));
         let conflicts = owners.conflicts(domains);

@@ -180,6 +180,7 @@ mod tests {
             host: host.parse().unwrap(),
             https: HttpsEntry::default(),
             records: Vec::new(),
+            certificate: None,
         };
         let website = WebsiteEntry {
             application: None,

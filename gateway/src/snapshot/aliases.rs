@@ -109,6 +109,7 @@ mod tests {
             name: (*name).to_owned(),
             host: format!("{}.example.com", name.to_lowercase()).parse().unwrap(),
             https: HttpsEntry::default(),
+            certificate: None,
             records: Vec::new(),
         };
         Manifest {

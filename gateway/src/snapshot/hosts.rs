@@ -8,6 +8,7 @@ use std::{
 use headgate_types::HostPattern;
 
 use super::Served;
+use crate::domains::Holders;
 
 /// What one host demands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -30,9 +31,19 @@ impl HostRules {
     /// `trusted` are the hosts whose certificate a browser takes without being told to. The others are left
     /// as they are: sent to HTTPS, their visitors would meet a warning, and with HSTS one that they could
     /// not pass.
-    pub fn new(served: &[Arc<Served>], trusted: &HashSet<HostPattern>) -> Self {
+    ///
+    /// Of a host that several projects name, the rules are those of who `holds` it.
+    pub(crate) fn new(
+        served: &[Arc<Served>],
+        holders: &Holders,
+        trusted: &HashSet<HostPattern>,
+    ) -> Self {
         let mut rules = Self::default();
-        let domains = served.iter().flat_map(|served| &served.manifest.domains);
+        let domains = served.iter().flat_map(|served| {
+            let project = &served.manifest.revision.project;
+            let domains = served.manifest.domains.iter();
+            domains.filter(move |domain| holders.get(&domain.host) == Some(project))
+        });
         for domain in domains.filter(|domain| trusted.contains(&domain.host)) {
             let rule = HostRule { redirect: domain.https.redirect, hsts: domain.https.hsts };
             let place = match &domain.host {

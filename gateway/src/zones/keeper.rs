@@ -18,6 +18,7 @@ use super::{
     serials::{Serials, SerialsError},
 };
 use crate::{
+    domains::Holders,
     manifest::{DomainEntry, Manifest},
     publisher::Publisher,
     snapshot::Aliases,
@@ -181,7 +182,9 @@ impl ZoneKeeper {
             differs
         });
         let found = self.targets.found.borrow().clone();
-        let domains = manifests.iter().flat_map(|manifest| domains(manifest, &found)).collect();
+        let holders = self.publisher.holders();
+        let domains =
+            manifests.iter().flat_map(|manifest| domains(manifest, &holders, &found)).collect();
         Names { naming: self.naming.clone(), hosts, domains }
     }
 
@@ -195,13 +198,15 @@ impl ZoneKeeper {
     }
 }
 
-/// Each domain that a project is served under. Whatever decides that one is not its project's yet joins in here.
-fn domains(manifest: &Manifest, targets: &Found) -> Vec<ProjectDomain> {
+/// Each domain that a project is served under: what it names and does not hold is not its to speak for.
+fn domains(manifest: &Manifest, holders: &Holders, targets: &Found) -> Vec<ProjectDomain> {
     let domain = |entry: &DomainEntry| ProjectDomain {
         host: entry.host.clone(),
         project: manifest.revision.project.clone(),
         records: records(&entry.records, targets),
         aliased: aliases(&entry.records).map(|(owner, _)| owner).collect(),
     };
-    manifest.domains.iter().map(domain).collect()
+    let project = &manifest.revision.project;
+    let held = manifest.domains.iter().filter(|entry| holders.get(&entry.host) == Some(project));
+    held.map(domain).collect()
 }

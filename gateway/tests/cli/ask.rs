@@ -16,7 +16,7 @@ use headgate::{
     node_config::AdminConfig,
     revisions::{ChooseError, Done, History, Named, RevisionsError, Wanted},
 };
-use headgate_types::{Branch, Generation, MethodSet, ProjectName, Timestamp};
+use headgate_types::{Branch, Generation, HostPattern, MethodSet, ProjectName, Timestamp};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -87,8 +87,13 @@ impl Operations for NothingKept {
     }
 }
 
+#[async_trait]
 impl DomainsView for NothingKept {
     fn domains(&self) -> Vec<DomainRow> {
+        Vec::new()
+    }
+
+    async fn check(&self, _: &HostPattern) -> Vec<DomainRow> {
         Vec::new()
     }
 }

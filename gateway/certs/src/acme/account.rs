@@ -7,7 +7,10 @@ use headgate_types::Digest;
 use instant_acme::{Account, Error, ExternalAccountKey, Key, NewAccount};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde::{Deserialize, Serialize};
-use tokio::{sync::Mutex, time::sleep};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, sleep},
+};
 use tracing::{info, warn};
 use zeroize::Zeroizing;
 
@@ -44,7 +47,14 @@ pub(crate) struct Accounts {
     http: AcmeHttp,
     store: CertificateStore,
     /// Held while it is registered, so that it is done once.
-    current: Mutex<Option<Account>>,
+    connection: Mutex<Connection>,
+}
+
+#[derive(Default)]
+struct Connection {
+    account: Option<Account>,
+    /// How the last try to connect failed; orders that waited for it need not try again.
+    failed: Option<(Instant, Fault)>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -59,37 +69,47 @@ struct AccountFile {
 
 impl Accounts {
     pub(crate) fn new(config: Arc<AcmeConfig>, http: AcmeHttp, store: CertificateStore) -> Self {
-        Self { config, http, store, current: Mutex::new(None) }
+        Self { config, http, store, connection: Mutex::default() }
     }
 
     /// The account, connected.
     pub(crate) async fn account(&self) -> Result<Account, AccountError> {
-        let mut current = self.current.lock().await;
-        if let Some(account) = &*current {
+        let asked = Instant::now();
+        let mut connection = self.connection.lock().await;
+        if let Some(account) = &connection.account {
             return Ok(account.clone());
+        }
+        if let Some((at, fault)) = &connection.failed
+            && *at >= asked
+        {
+            return Err(AccountError::Authority(Box::new(fault.clone())));
         }
         let mut file = match self.store.value::<AccountFile>(&self.file_name()) {
             Some(file) if file.directory == self.config.directory => file,
             _ => self.make()?,
         };
-        let account = self.connect(&mut file).await?;
+        let account = self.connect(&mut file).await.inspect_err(|error| {
+            if let AccountError::Authority(fault) = error {
+                connection.failed = Some((Instant::now(), (**fault).clone()));
+            }
+        })?;
         self.update_contact(&account, &mut file).await;
-        *current = Some(account.clone());
+        connection.account = Some(account.clone());
         Ok(account)
     }
 
     /// Connects anew for the next order: the directory may have moved.
     pub(crate) async fn disconnect(&self) {
-        *self.current.lock().await = None;
+        self.connection.lock().await.account = None;
     }
 
     /// The authority does not know it any more; the next order registers it again.
     pub(crate) async fn forget(&self, account: &Account) -> Result<(), AccountError> {
-        let mut current = self.current.lock().await;
-        if current.as_ref().is_some_and(|current| current.id() != account.id()) {
+        let mut connection = self.connection.lock().await;
+        if connection.account.as_ref().is_some_and(|current| current.id() != account.id()) {
             return Ok(()); // another order noticed it first
         }
-        *current = None;
+        connection.account = None;
         if let Some(mut file) = self.store.value::<AccountFile>(&self.file_name())
             && file.url.as_deref() == Some(account.id())
         {

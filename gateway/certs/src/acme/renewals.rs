@@ -98,6 +98,8 @@ pub struct Renewals {
     jobs: JoinSet<Done>,
     /// Which order each task drives, for the case that it ends with a panic.
     tasks: HashMap<tokio::task::Id, Subject>,
+    /// Names whose certificate's end is told in a metric.
+    measured: HashSet<NameLabel>,
 }
 
 /// The reconciler, as others see it. Cheap to clone.
@@ -201,10 +203,19 @@ impl Renewals {
             wake: Notify::new(),
         });
         let handle = RenewalsHandle { shared: Arc::clone(&shared), commands: send };
-        let tasks = HashMap::new();
-        let jobs = JoinSet::new();
-        let renewals =
-            Self { driver, lease, metrics, clock, wanted, commands, shared, book, jobs, tasks };
+        let renewals = Self {
+            driver,
+            lease,
+            metrics,
+            clock,
+            wanted,
+            commands,
+            shared,
+            book,
+            jobs: JoinSet::new(),
+            tasks: HashMap::new(),
+            measured: HashSet::new(),
+        };
         Ok((renewals, handle))
     }
 
@@ -322,7 +333,7 @@ impl Renewals {
     }
 
     /// Tells what is held and what comes next, if it is not what was told before.
-    fn publish(&self, now: Timestamp) {
+    fn publish(&mut self, now: Timestamp) {
         let names = self.book.by_name(now);
         self.shared.certificates.send_if_modified(|current| {
             let same = |(name, one): (&HostPattern, &Arc<HeldCertificate>)| {
@@ -341,22 +352,27 @@ impl Renewals {
         self.shared.limits.store(Arc::new(limits));
     }
 
-    fn measure(&self, statuses: &[CertificateStatus], limits: &[LimitUse]) {
+    fn measure(&mut self, statuses: &[CertificateStatus], limits: &[LimitUse]) {
         let count = |test: &dyn Fn(&CertificateStatus) -> bool| {
             i64::try_from(statuses.iter().filter(|row| test(row)).count()).unwrap_or(i64::MAX)
         };
-        let metrics = &self.metrics;
+        let metrics = Arc::clone(&self.metrics);
         metrics.wanted.set(count(&|_| true));
         metrics.missing.set(count(&|row| row.state != CertificateState::Valid));
         metrics.failing.set(count(&|row| row.failures > 0));
         metrics.under_way.set(count(&|row| row.next == NextStep::Ordering));
-        metrics.not_after.clear();
+        let mut gone = std::mem::take(&mut self.measured);
         for row in statuses {
             if let (Some(name), Some(at)) = (row.names.first(), row.not_after) {
                 let name = NameLabel { name: name.to_string() };
                 let seconds = i64::try_from(at.as_millis() / 1000).unwrap_or(i64::MAX);
                 metrics.not_after.get_or_create(&name).set(seconds);
+                gone.remove(&name);
+                self.measured.insert(name);
             }
+        }
+        for name in gone {
+            metrics.not_after.remove(&name);
         }
         let mut told = HashSet::new();
         for LimitUse { what, used, of, .. } in limits {

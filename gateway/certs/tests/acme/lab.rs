@@ -80,7 +80,7 @@ pub(crate) struct DnsZone(pub(crate) Challenges);
 
 impl Lab {
     pub(crate) async fn new(options: Options) -> Self {
-        let (challenges, dns, shutdown) = name_server().await;
+        let (challenges, dns, shutdown) = name_server();
         let pebble = Pebble::start(dns, options).await;
         let roots = pebble.config().authority.root();
         let proxy =
@@ -166,11 +166,10 @@ impl Engine {
         let mut certificates = self.handle.certificates();
         let there = |all: &Arc<CertificatesByName>| all.get(&name).is_some_and(|one| test(one));
         let waiting = tokio::time::timeout(PATIENCE, certificates.wait_for(there));
-        let found = match waiting.await {
+        match waiting.await {
             Ok(found) => found.unwrap().get(&name).unwrap().clone(),
             Err(_) => panic!("no certificate for {name}: {:#?}", self.handle.statuses()),
-        };
-        found
+        }
     }
 
     /// Waits until the row of a name is as the test wants it.
@@ -226,7 +225,7 @@ impl ChallengeZone for DnsZone {
 }
 
 /// A name server of ours on loopback, as the authority's resolver.
-pub(crate) async fn name_server() -> (Challenges, std::net::SocketAddr, CancellationToken) {
+fn name_server() -> (Challenges, std::net::SocketAddr, CancellationToken) {
     let origin = Name::from_str("test.").unwrap();
     let mut zone = ZoneBuilder::new(&origin);
     for line in ZONE.lines().map(str::trim).filter(|line| !line.is_empty()) {

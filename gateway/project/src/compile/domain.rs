@@ -83,16 +83,9 @@ impl Compiler<'_> {
             self.require(body.certificate_chain.clone(), "certificate.cert", what, place, hint);
         let key = self.require(body.certificate_key.clone(), "certificate.key", what, place, hint);
         let (chain, key) = (chain?.value, key?.value);
-        self.report.push(
-            Diagnostic::warning(codes::NOT_SERVED_YET, "this certificate is not used yet")
-                .at(body.certificate_type.place().unwrap_or(place).clone())
-                .note("the node obtains its own; nothing else about the domain changes")
-                .hint(
-                    "replace the lines below `certificate:` by `type: auto`, and keep private keys \
-                     out of the repository",
-                ),
-        );
-        Some(Certificate::Inline { chain, key })
+        // Where the key is written is no place to show a line of.
+        let place = body.certificate_type.place().unwrap_or(place).clone();
+        Some(Certificate::Inline { chain, key, place })
     }
 
     /// Resolves the `domains` of a function or website.

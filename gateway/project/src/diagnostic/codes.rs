@@ -266,6 +266,11 @@ codes! {
     TOO_MANY_MODULES = "too-many-modules":
         "A function and all modules it imports from are instantiated together for each request. There \
          are at most 16 of them, with 16 memories and 64 tables.";
+    UNUSABLE_CERTIFICATE = "unusable-certificate":
+        "A domain with `certificate: {type: inline}` brings a certificate and its private key, each as PEM \
+         text or as the path of a file in the repository. Both have to belong together, the certificate has \
+         to name the domain's host and to be valid now. While that is not so, the node shows one of its \
+         own; nothing else about the domain changes.";
     HOST_TAKEN = "host-taken":
         "Another project on this node already answers under this host, or under a pattern that \
          overlaps with it: `*.example.com` is every name directly below `example.com`. The first \

@@ -186,8 +186,16 @@ pub(crate) const DOMAIN: Document = Document {
                     Shape::Word(&["auto", "inline"]),
                     "`auto` to have certificates obtained, which is what happens if it is not given.",
                 ),
-                field("cert", Shape::Text, "The certificate chain as PEM text, for `inline`."),
-                field("key", Shape::Text, "The private key as PEM text, for `inline`."),
+                field(
+                    "cert",
+                    Shape::Text,
+                    "For `inline`: the certificate chain as PEM, or the path of such a file.",
+                ),
+                field(
+                    "key",
+                    Shape::Text,
+                    "For `inline`: its private key as PEM, or the path of such a file.",
+                ),
             ]),
             "Where its certificate comes from.",
         ),

@@ -25,6 +25,7 @@ fn project(name: &str, source: Source) -> FollowedProject {
         poll: Duration::from_secs(5),
         credentials: GitCredentials::default(),
         others: OtherRepositories::default(),
+        ownership: crate::node_config::OwnershipRule::Trust,
     }
 }
 

@@ -58,6 +58,7 @@ impl Fixture {
             poll: Duration::from_secs(5),
             credentials: GitCredentials::default(),
             others: OtherRepositories { code: Some(self.source("code")), named },
+            ownership: crate::node_config::OwnershipRule::Trust,
         };
         let dir = self.dir.path().join("clones");
         Repositories { limits, ..Repositories::new(&project, dir) }

@@ -9,16 +9,17 @@ use headgate_project::{
 };
 use headgate_types::{Branch, ProjectName};
 
-use super::Reader;
-use crate::node_config::{FollowedProject, Source, defaults};
+use super::{Reader, scalar};
+use crate::node_config::{FollowedProject, OwnershipRule, Source, defaults};
 
 impl Reader<'_> {
     /// How many there may be is checked by the table, as for every list.
     pub(super) fn projects(&mut self, file: &Fields) -> Vec<FollowedProject> {
         let mut projects: Vec<FollowedProject> = Vec::new();
         let mut places = BTreeMap::new();
+        let ownership = scalar::word(file, "ownership").unwrap_or_default();
         for item in file.items("projects").value().map_or_else(Vec::new, |items| items.value) {
-            let Some(project) = self.project(&item) else { continue };
+            let Some(project) = self.project(&item, ownership) else { continue };
             let Some(name) = item.text("name").value() else { continue };
             if let Some(first) = places.get(&project.name).cloned() {
                 let message = format!("the project `{}` is listed twice", project.name);
@@ -37,7 +38,7 @@ impl Reader<'_> {
         projects
     }
 
-    fn project(&mut self, file: &Fields) -> Option<FollowedProject> {
+    fn project(&mut self, file: &Fields, ownership: OwnershipRule) -> Option<FollowedProject> {
         let name = file.text("name").value().and_then(|text| self.project_name(&text));
         let branch = file.text("branch").value();
         let source = file.text("config").value();
@@ -55,6 +56,7 @@ impl Reader<'_> {
             poll: file.duration("poll").value().map_or(defaults::POLL, |poll| poll.value),
             credentials,
             others,
+            ownership: scalar::word(file, "ownership").unwrap_or(ownership),
         })
     }
 

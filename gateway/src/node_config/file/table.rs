@@ -37,6 +37,16 @@ pub(crate) const NODE: Document = Document {
         field("workers", Shape::Number(1, MOST_WORKERS), "Threads; one per core if not given."),
         field("tls", Shape::Table(TLS), "How certificates are come by."),
         field("projects", Shape::Items(PROJECT, &["name", "config"]), "The projects it follows."),
+        field(
+            "ownership",
+            OWNERSHIP,
+            "When the hosts of projects are served; `trust` if not given.",
+        ),
+        field(
+            "resolver",
+            Shape::Text,
+            "The name server that is asked whose a host is; the system's if not given.",
+        ),
         field("executor", Shape::Table(EXECUTOR), "What functions may take of this machine."),
         field("limits", Shape::Table(LIMITS), "What clients may take of this machine."),
         field(
@@ -118,6 +128,7 @@ const PROJECT: &[Field] = &[
     TOKEN_FILE,
     SSH_KEY,
     KNOWN_HOSTS,
+    field("ownership", OWNERSHIP, "When its hosts are served; as for all projects if not given."),
     field("code", Shape::Short("url", REPOSITORY), "The repository of its functions' code."),
     field(
         "repositories",
@@ -190,6 +201,9 @@ const STORE: &[Field] = &[field(
     Shape::Number(1, MOST_KEPT),
     "Revisions of each project that stay on disk; 10 if not given.",
 )];
+
+/// At once, or when the owner of a host has said in DNS that it is the project's.
+const OWNERSHIP: Shape = Shape::Word(&["trust", "verify"]);
 
 const COUNT: Shape = Shape::Number(1, u32::MAX as u64);
 
