@@ -76,7 +76,7 @@ pub const UDP_BATCHES_PER_TURN: usize = 8;
 /// Connections of TCP and TLS together (BIND's default; honest resolvers hold few and briefly).
 pub const TCP_CONNECTIONS: usize = 150;
 
-/// Connections of one address, so that one stranger does not hold them all.
+/// Connections of one IPv4 address or IPv6 site, so that one stranger does not hold them all.
 pub const TCP_CONNECTIONS_PER_CLIENT: usize = 16;
 
 /// Silence on a connection, and the time a query, an answer or a handshake may take (RFC 7766

@@ -93,6 +93,7 @@ struct Bound {
     http: Vec<SocketAddr>,
     https: Vec<SocketAddr>,
     dns: Vec<SocketAddr>,
+    dns_over_tls: Vec<SocketAddr>,
     dns_taken: Vec<SocketAddr>,
 }
 
@@ -134,6 +135,7 @@ impl Gateway {
         let (listeners, mut bound) = bind(&config)?;
         let name_sockets = NameSockets::bind(&config)?;
         bound.dns = name_sockets.addresses();
+        bound.dns_over_tls.clone_from(&name_sockets.tls_addresses);
         bound.dns_taken.clone_from(&name_sockets.taken);
 
         make_state_folder(&config.state)?;
@@ -163,6 +165,7 @@ impl Gateway {
         .context("starting the executor")?;
         let certificates = Certificates::open(&config.tls, &config.state, clock.clone())?;
         let tls = certificates.pick_config()?;
+        let name_tls = certificates.name_server_config()?;
         let rotation = Rotation { tickets: certificates.tickets().clone() };
 
         let grants = Arc::new(Grants::of(&config.projects));
@@ -201,6 +204,7 @@ impl Gateway {
                 publisher: publisher.clone(),
                 challenges,
                 metrics: headgate_dns::Metrics::register(&mut registry),
+                tls: name_tls,
                 clock: clock.clone(),
             },
         )?;
@@ -332,6 +336,7 @@ impl Gateway {
             http: bound.http,
             https: bound.https,
             dns: bound.dns,
+            dns_over_tls: bound.dns_over_tls,
             dns_taken: bound.dns_taken,
             admin_socket: config.admin.socket.clone(),
             admin_listen,

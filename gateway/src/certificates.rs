@@ -148,6 +148,17 @@ impl Certificates {
         let config = headgate_certs::server_config(self.resolver.clone(), self.tickets.scoped([]))?;
         Ok(Arc::new(KnownNames { config, resolver: self.resolver.clone() }))
     }
+
+    /// For DNS over TLS, with the same certificates: nothing but DNS is spoken there (RFC 7858 §3.2), and no
+    /// session of HTTPS goes on in it.
+    pub fn name_server_config(&self) -> Result<Arc<ServerConfig>, CertificatesError> {
+        const PROTOCOL: &[u8] = b"dot";
+        let tickets = self.tickets.scoped(PROTOCOL);
+        let mut config =
+            Arc::unwrap_or_clone(headgate_certs::server_config(self.resolver.clone(), tickets)?);
+        config.alpn_protocols = vec![PROTOCOL.to_vec()];
+        Ok(Arc::new(config))
+    }
 }
 
 fn read_all(files: &[CertificateFiles]) -> Result<Vec<Supplied>, CertificatesError> {

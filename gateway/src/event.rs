@@ -55,6 +55,7 @@ pub struct Ready {
     pub http: Vec<SocketAddr>,
     pub https: Vec<SocketAddr>,
     pub dns: Vec<SocketAddr>,
+    pub dns_over_tls: Vec<SocketAddr>,
     /// Where DNS would have been answered, had nobody else listened there.
     pub dns_taken: Vec<SocketAddr>,
     pub admin_socket: PathBuf,

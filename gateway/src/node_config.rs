@@ -108,6 +108,7 @@ impl NodeConfig {
         if let Some(addresses) = &overrides.dns {
             self.dns = Some(DnsConfig {
                 listen: Listen::exactly(addresses.clone()),
+                tls: self.dns.as_ref().map(|dns| dns.tls.clone()).unwrap_or_default(),
                 if_free: false,
                 query_log: self.dns.as_ref().and_then(|dns| dns.query_log),
             });

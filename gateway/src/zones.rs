@@ -16,6 +16,7 @@ mod draft;
 mod keeper;
 mod records;
 mod serials;
+mod territory;
 mod view;
 
 use std::{net::IpAddr, sync::Arc};
@@ -104,7 +105,7 @@ fn issuer(authority: &Authority) -> Option<&'static str> {
 #[derive(Debug, Clone, Default)]
 pub struct Names {
     pub naming: Arc<Naming>,
-    /// Hosts in the operator's zone, beside what its wildcard covers.
-    pub hosts: Vec<HostPattern>,
+    /// Hosts in the operator's zone, beside what its wildcard covers, and the projects that are called so.
+    pub hosts: Vec<(HostPattern, ProjectName)>,
     pub domains: Vec<ProjectDomain>,
 }

@@ -18,6 +18,7 @@ mod libraries_are_linked;
 mod limits_hold;
 mod names_are_answered;
 mod new_makes_projects;
+mod records_are_answered;
 mod run_follows_a_branch;
 mod seeing_inside;
 mod separate_repositories;

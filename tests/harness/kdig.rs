@@ -61,7 +61,7 @@ impl Dug {
                     Some(cell)
                 };
                 let found = [cell()?, cell()?, cell()?, cell()?][3];
-                (found == kind).then(|| rest.to_owned())
+                (found == kind).then(|| rest.trim_end().to_owned())
             })
             .collect();
         data.sort();

@@ -1,8 +1,10 @@
-//! `Admission`: how many connections there may be, in all and of one address.
+//! `Admission`: how many connections there may be, in all and of one client.
+//!
+//! A client is an IPv4 address, or what a site has of IPv6: whoever has one address of that has all of them.
 
 use std::{
     collections::HashMap,
-    net::IpAddr,
+    net::{IpAddr, Ipv6Addr},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -12,6 +14,17 @@ use crate::defaults;
 #[derive(Debug)]
 pub(super) struct Admission {
     open: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// Whom an address is counted as.
+fn site(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let mask = u128::MAX << (128 - defaults::IPV6_NETWORK_PREFIX);
+            Ipv6Addr::from_bits(address.to_bits() & mask).into()
+        }
+        address @ IpAddr::V4(_) => address,
+    }
 }
 
 /// A connection's place. It is free again when this is dropped.
@@ -29,6 +42,7 @@ impl Admission {
     /// A place for a client, if there is one.
     pub(super) fn admit(self: &Arc<Self>, client: IpAddr) -> Option<Admitted> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let client = site(client);
         // The table has at most as many entries as there are connections.
         if open.values().sum::<usize>() >= defaults::TCP_CONNECTIONS {
             return None;
@@ -70,6 +84,17 @@ mod tests {
         drop(held);
         assert!(admission.admit(greedy).is_some());
         assert!(admission.open.lock().unwrap().is_empty());
+    }
+
+    #[test]
+    fn one_site_does_not_take_every_place_with_many_addresses() {
+        let admission = Admission::new();
+        let of_site = |number: u128| Ipv6Addr::from_bits((0x2001_0db8 << 96) | number).into();
+        let held: Vec<_> = (0..1000).map_while(|n| admission.admit(of_site(n << 60))).collect();
+        assert_eq!(held.len(), defaults::TCP_CONNECTIONS_PER_CLIENT);
+        assert!(admission.admit(of_site(1 << 80)).is_some(), "another site");
+        drop(held);
+        assert!(admission.admit(of_site(0)).is_some());
     }
 
     #[test]

@@ -162,6 +162,10 @@ impl LocalAuthority {
         let key = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(refuse)?;
         let mut params = CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
+        // Names count in the extension alone, but some clients (kdig) take no certificate without a subject.
+        if first.len() <= MOST_COMMON_NAME {
+            params.distinguished_name.push(DnType::CommonName, first.clone());
+        }
         params.subject_alt_names =
             subjects.iter().map(Subject::to_san).collect::<Result<_, _>>().map_err(refuse)?;
         valid_from(&mut params, now, defaults::LEAF_LIFE);
@@ -180,6 +184,9 @@ impl LocalAuthority {
         self.issued.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// RFC 5280 appendix A.1: `ub-common-name`.
+const MOST_COMMON_NAME: usize = 64;
 
 /// What an authority says of itself.
 fn authority_params(name: &str, now: Timestamp) -> CertificateParams {

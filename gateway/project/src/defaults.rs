@@ -81,6 +81,9 @@ pub const MAX_TTL: Duration = Duration::from_hours(7 * 24);
 /// belong to one that transfers them.
 pub const MAX_RECORDS: usize = 1_000;
 
+/// Names that ALIAS records of a project lead to. The node looks each up again and again.
+pub const MAX_ALIASES: usize = 20;
+
 /// Bytes of all records of one name and type, a quarter of what one answer over TCP can hold: nobody
 /// asks for that much but to send it to others.
 pub const MAX_RECORD_SET: usize = 16 * 1024;

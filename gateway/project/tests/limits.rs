@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use headgate_project::{
     LoadOptions, Loaded,
-    defaults::{MAX_ARTEFACT, MAX_YAML_FILE, MAX_YAML_FILES},
+    defaults::{MAX_ALIASES, MAX_ARTEFACT, MAX_YAML_FILE, MAX_YAML_FILES},
     diagnostic::codes,
     load,
     tree::{Entry, EntryKind, MemoryTree, ReadError, Tree, Unlisted, UnlistedReason},
@@ -309,4 +309,18 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_project_has_a_node_look_up_a_few_names_and_no_thousands() {
+    let codes = |targets: usize| {
+        let records: String = (0..targets)
+            .map(|n| format!("  - {{name: a{n}, type: ALIAS, value: t{n}.example.net}}\n"))
+            .collect();
+        let domain = format!("id: QmMain\nfqdn: shop.example.com\nrecords:\n{records}");
+        let files = [("config.yaml", "id: QmP\nname: shop\n".to_owned()), (DOMAIN.0, domain)];
+        codes_of(&load_all(files.map(|(path, text)| (path.to_owned(), text)).into()))
+    };
+    assert!(!codes(MAX_ALIASES).contains(&codes::TOO_MANY));
+    assert!(codes(MAX_ALIASES + 1).contains(&codes::TOO_MANY));
 }

@@ -2,15 +2,22 @@
 
 mod listen;
 
-use std::{future, net::SocketAddr, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{
+    future,
+    net::{SocketAddr, TcpListener},
+    num::NonZeroUsize,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use headgate_dns::{
-    Challenges, Cookies, Metrics, QueryLog, RateLimiter, RateLimits, Responder, Secret, Server,
-    Sockets, Zones,
+    BindError, Challenges, Cookies, Metrics, QueryLog, RateLimiter, RateLimits, Responder, Secret,
+    Server, Sockets, Zones, server::sockets::bind_tcp,
 };
-use headgate_outbound::Resolver;
+use headgate_outbound::{Resolver, policy::address::special};
 use headgate_types::{Chain, Clock, DomainName, Generation};
+use rustls::ServerConfig;
 use tokio::{sync::watch, task, time};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
@@ -31,8 +38,11 @@ const COOKIE_SECRET_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 const RETRY: Duration = Duration::from_secs(60);
 
 /// Sockets for DNS, bound before anything else is made.
+#[derive(Default)]
 pub(super) struct NameSockets {
     sockets: Vec<Sockets>,
+    tls: Vec<TcpListener>,
+    pub(super) tls_addresses: Vec<SocketAddr>,
     /// Those that others had.
     pub(super) taken: Vec<SocketAddr>,
 }
@@ -42,12 +52,12 @@ impl NameSockets {
     pub(super) fn bind(config: &NodeConfig) -> Result<Self, ListenError> {
         match &config.dns {
             Some(dns) => Self::bind_all(dns, config.workers),
-            None => Ok(Self { sockets: Vec::new(), taken: Vec::new() }),
+            None => Ok(Self::default()),
         }
     }
 
     fn bind_all(dns: &DnsConfig, workers: NonZeroUsize) -> Result<Self, ListenError> {
-        let (mut sockets, mut taken) = (Vec::new(), Vec::new());
+        let (mut sockets, mut taken, mut tls) = (Vec::new(), Vec::new(), Vec::new());
         for address in &dns.listen.addresses {
             match headgate_dns::bind(*address, workers.get()) {
                 Ok(bound) => sockets.push(bound),
@@ -60,7 +70,17 @@ impl NameSockets {
                 },
             }
         }
-        Ok(Self { sockets, taken })
+        let mut tls_addresses = Vec::with_capacity(dns.tls.len());
+        for address in &dns.tls {
+            let bound = bind_tcp(*address).and_then(|socket| Ok((socket.local_addr()?, socket)));
+            let transport = "TLS";
+            let (bound, socket) = bound
+                .map_err(|error| BindError { address: *address, transport, error })
+                .map_err(ListenError::of)?;
+            tls_addresses.push(bound);
+            tls.push(socket);
+        }
+        Ok(Self { sockets, tls, tls_addresses, taken })
     }
 
     pub(super) fn addresses(&self) -> Vec<SocketAddr> {
@@ -74,12 +94,14 @@ pub(super) struct Parts {
     pub(super) publisher: Arc<Publisher>,
     pub(super) challenges: Challenges,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) tls: Arc<ServerConfig>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
 /// A name server that has its zones and does not answer yet.
 pub(super) struct NameServer {
-    sockets: Vec<Sockets>,
+    sockets: NameSockets,
+    tls: Arc<ServerConfig>,
     pub(super) responder: Arc<Responder>,
     pub(super) keeper: Arc<ZoneKeeper>,
     clock: Arc<dyn Clock>,
@@ -97,7 +119,7 @@ impl NameServer {
         parts: Parts,
     ) -> anyhow::Result<Option<Self>> {
         let Some(dns) = &config.dns else { return Ok(None) };
-        let Parts { aliases, publisher, challenges, metrics, clock } = parts;
+        let Parts { aliases, publisher, challenges, metrics, tls, clock } = parts;
         let zones = Zones::new(metrics.clone());
         let generations = publisher.generations();
         let naming = Naming::of(config);
@@ -107,6 +129,7 @@ impl NameServer {
             wanted: wanted_by_zones,
             found: published,
             resolver: Arc::new(Resolver::system()),
+            private: naming.addresses.iter().any(|ip| special(*ip).is_some()),
             pace: Pace::default(),
         };
         let keeper = ZoneKeeper::open(
@@ -130,8 +153,8 @@ impl NameServer {
             metrics,
             query_log: dns.query_log.map_or_else(QueryLog::off, QueryLog::every),
         });
-        let (keeper, sockets) = (Arc::new(keeper), sockets.sockets);
-        Ok(Some(Self { sockets, responder, keeper, clock, generations, alias_targets, found }))
+        let keeper = Arc::new(keeper);
+        Ok(Some(Self { sockets, tls, responder, keeper, clock, generations, alias_targets, found }))
     }
 
     /// The same over HTTPS, at the zone's own name and at those of name servers that its certificates cover. On a
@@ -152,7 +175,8 @@ impl NameServer {
         Arc::new(Nameplate {
             keeper: self.keeper.clone(),
             metrics: self.responder.metrics.clone(),
-            listen: self.sockets.iter().map(Sockets::address).collect(),
+            listen: self.sockets.addresses(),
+            tls: self.sockets.tls_addresses.clone(),
         })
     }
 
@@ -161,8 +185,9 @@ impl NameServer {
     /// # Errors
     /// If a socket ends for another reason.
     pub(super) async fn run(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let Self { sockets, responder, keeper, clock, generations, alias_targets, found } = self;
-        let serving = serve(sockets, responder.clone(), clock, stop.clone());
+        let Self { sockets, tls, responder, keeper, clock, generations, alias_targets, found } =
+            self;
+        let serving = serve(sockets, tls, responder.clone(), clock, stop.clone());
         let keeping = keep(keeper, generations, found);
         let looking_up = alias_targets.run(stop.clone());
         let rotating = rotate(&responder);
@@ -180,12 +205,14 @@ impl NameServer {
 }
 
 async fn serve(
-    sockets: Vec<Sockets>,
+    sockets: NameSockets,
+    config: Arc<ServerConfig>,
     responder: Arc<Responder>,
     clock: Arc<dyn Clock>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    if sockets.is_empty() {
+    let NameSockets { sockets, tls, .. } = sockets;
+    if sockets.is_empty() && tls.is_empty() {
         stop.cancelled().await;
         return Ok(());
     }
@@ -194,7 +221,7 @@ async fn serve(
         udp.extend(address.udp);
         tcp.extend(address.tcp);
     }
-    let server = Server { responder, clock, udp, tcp, tls: None };
+    let server = Server { responder, clock, udp, tcp, tls: Some((tls, config)) };
     server.run(stop.clone()).await.context("answering DNS")?;
     anyhow::ensure!(stop.is_cancelled(), "the DNS sockets ended by themselves");
     Ok(())
@@ -247,7 +274,7 @@ mod tests {
 
     fn bind(address: SocketAddr, if_free: bool) -> Result<NameSockets, ListenError> {
         let listen = Listen::exactly(vec![address]);
-        let dns = DnsConfig { listen, if_free, query_log: None };
+        let dns = DnsConfig { listen, tls: Vec::new(), if_free, query_log: None };
         NameSockets::bind_all(&dns, NonZeroUsize::MIN)
     }
 

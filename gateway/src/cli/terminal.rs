@@ -361,6 +361,7 @@ mod tests {
                 http: Vec::new(),
                 https: Vec::new(),
                 dns: Vec::new(),
+                dns_over_tls: Vec::new(),
                 dns_taken: Vec::new(),
                 admin_socket: "/s/admin.sock".into(),
                 admin_listen: None,

@@ -225,13 +225,14 @@ impl Judge<'_> {
         }
         if serials.len() > 1 {
             let each = serials.iter().map(|(serial, at)| format!("{serial} at {}", at.join(", ")));
-            self.error(
+            self.warning(
                 "serials-differ",
                 format!(
                     "the servers have different versions: {}",
                     each.collect::<Vec<_>>().join("; ")
                 ),
-                "wait until all have the same; if it stays so, one of them no longer gets changes"
+                "nothing to do if each is a gateway, which counts its versions by itself; else one of them \
+                 no longer gets changes"
                     .to_owned(),
             );
         }

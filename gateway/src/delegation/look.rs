@@ -71,7 +71,7 @@ pub async fn look(options: &Options, resolver: &Resolver) -> Result<Seen, LookEr
     let silent = options.server.filter(|_| own.is_none());
     if let Some(own) = &own {
         let unasked = own.name_servers.iter().filter(|host| !look.has_asked(host));
-        for host in unasked.collect::<Vec<_>>() {
+        for host in unasked.take(MAX_SERVERS).collect::<Vec<_>>() {
             let known = own.addresses.get(host).cloned().unwrap_or_default();
             if known.is_empty() && zone.zone_of(host) {
                 look.unresolved.insert(host.clone(), "the zone has none".to_owned());
@@ -102,6 +102,9 @@ impl Look<'_> {
                 let glue = referral.glue.get(host).into_iter().flatten();
                 hosts.entry(host.clone()).or_default().extend(glue);
             }
+        }
+        while hosts.len() > MAX_SERVERS {
+            hosts.pop_last();
         }
         for (host, addresses) in &mut hosts {
             *addresses = self.addresses(host, std::mem::take(addresses)).await;

@@ -27,6 +27,8 @@ pub(super) const ADMIN_PORT: u16 = 9901;
 /// The ports developers expect, open to users without privileges.
 pub(super) const DEV_HTTP_PORT: u16 = 8080;
 pub(super) const DEV_HTTPS_PORT: u16 = 8443;
+/// DNS over TLS (RFC 7858).
+pub(super) const DNS_OVER_TLS_PORT: u16 = 853;
 /// What people use for DNS without privileges. Multicast DNS has it, too, and wins.
 pub(super) const DEV_DNS_PORT: u16 = 5353;
 /// RFC 6761 §6.3 keeps it on this machine.

@@ -87,6 +87,7 @@ pub(super) fn config(options: &DevOptions, homes: &Homes) -> Result<NodeConfig, 
         }),
         dns: Some(DnsConfig {
             listen: Listen::by_default(defaults::loopback(defaults::DEV_DNS_PORT)),
+            tls: Vec::new(),
             if_free: true,
             query_log: None,
         }),

@@ -142,11 +142,15 @@ impl Reader<'_> {
     }
 
     fn listen(&mut self, file: &Fields, key: &str, port: u16) -> Listen {
-        let Some(written) = file.list(key).value() else {
-            return Listen::by_default(defaults::everywhere(port));
-        };
-        let addresses = written.value.iter().filter_map(|text| self.address(text, port)).collect();
-        Listen::exactly(addresses)
+        match self.listened(file, key, port) {
+            Some(addresses) => Listen::exactly(addresses),
+            None => Listen::by_default(defaults::everywhere(port)),
+        }
+    }
+
+    fn listened(&mut self, file: &Fields, key: &str, port: u16) -> Option<Vec<SocketAddr>> {
+        let written = file.list(key).value()?;
+        Some(written.value.iter().filter_map(|text| self.address(text, port)).collect())
     }
 
     fn address(&mut self, text: &At<Text>, port: u16) -> Option<SocketAddr> {

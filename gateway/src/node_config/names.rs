@@ -1,6 +1,11 @@
 //! `zone` and `dns` of a node's configuration, as values.
 
-use std::{fmt, net::IpAddr, num::NonZeroU32, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    str::FromStr,
+};
 
 use headgate_types::DomainName;
 
@@ -35,6 +40,8 @@ impl ZoneConfig {
 pub struct DnsConfig {
     /// UDP and TCP. None at all: zones are made, for `headgate dns export`, and others serve them.
     pub listen: Listen,
+    /// The same over TLS; nowhere unless it is asked for.
+    pub tls: Vec<SocketAddr>,
     /// An address that is taken is left out, where DNS is a help and not what the node is for.
     pub if_free: bool,
     /// One in so many queries is logged.

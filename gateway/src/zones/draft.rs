@@ -4,15 +4,19 @@ use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashSet},
     net::IpAddr,
+    str::FromStr as _,
 };
 
 use headgate_dns::{
-    InvalidZone, LowerName, Name, RData, Serial, Zone, ZoneBuilder,
+    InvalidZone, LowerName, Name, RData, RecordType, Serial, Zone, ZoneBuilder,
     rdata::{A, AAAA, CAA, NS, SOA},
 };
 use headgate_types::{DomainName, HostPattern, ProjectName};
 
-use super::{Names, Naming, ProjectDomain, ZoneProblem};
+use super::{
+    DomainRecord, Names, Naming, ProjectDomain, ZoneProblem,
+    territory::{Holder, Territory, Trespass},
+};
 use crate::node_config::Mailbox;
 
 /// A gateway that moves is found again within minutes, and resolvers ask rarely enough.
@@ -82,19 +86,30 @@ pub fn draft(names: &Names) -> (Vec<Draft>, Vec<ZoneProblem>) {
 struct Sketch<'n> {
     origin: Name,
     is_operators: bool,
-    hosts: Vec<&'n HostPattern>,
+    /// Those that projects are called by.
+    hosts: &'n [(HostPattern, ProjectName)],
     domains: Vec<&'n ProjectDomain>,
 }
 
+/// What projects say about names of one zone.
+#[derive(Default)]
+struct Said {
+    records: Vec<(Name, u32, RData)>,
+    /// Names that have no address of this node, because something else stands there.
+    placed: HashSet<Name>,
+    /// Names that another server answers for, with all below them.
+    cuts: HashSet<Name>,
+}
+
 /// Gathers names by zone: those of the operator, then domains from the top down, each in the zone right above it
-/// if that is the operator's or the same project's, else in one of its own.
+/// if that is the operator's or the same project's or has the very name, else in one of its own.
 fn sketches(names: &Names) -> Vec<Sketch<'_>> {
     let mut sketches: Vec<Sketch<'_>> = Vec::new();
     if let Some(zone) = &names.naming.zone {
         sketches.push(Sketch {
             origin: zone.origin.clone(),
             is_operators: true,
-            hosts: names.hosts.iter().collect(),
+            hosts: &names.hosts,
             domains: Vec::new(),
         });
     }
@@ -109,7 +124,8 @@ fn sketches(names: &Names) -> Vec<Sketch<'_>> {
         let joins = above.filter(|n| {
             let sketch = &sketches[*n];
             let owner = sketch.domains.first().map(|first| &first.project);
-            sketch.is_operators || owner == Some(&domain.project)
+            // `example.com` and `*.example.com` may be two projects', and are one zone all the same.
+            sketch.is_operators || owner == Some(&domain.project) || sketch.origin == base
         });
         match joins {
             Some(n) => sketches[n].domains.push(domain),
@@ -118,7 +134,7 @@ fn sketches(names: &Names) -> Vec<Sketch<'_>> {
                 sketches.push(Sketch {
                     origin: base,
                     is_operators: false,
-                    hosts: Vec::new(),
+                    hosts: &[],
                     domains: vec![domain],
                 });
             }
@@ -132,49 +148,51 @@ fn ancestors(of: &Name) -> impl Iterator<Item = Name> {
     std::iter::successors(Some(of.clone()), |name| (!name.is_root()).then(|| name.base_name()))
 }
 
-impl Sketch<'_> {
-    /// Every record of it, if they can be served together; else without the records of projects; else, if it is
-    /// the operator's, without their hosts as well.
+impl<'n> Sketch<'n> {
+    /// Every record of it, if they can be served together; else without those of the projects whose names
+    /// something is wrong at, as often as that takes.
     fn draft(
         &self,
         naming: &Naming,
         below: &[Draft],
         problems: &mut Vec<ZoneProblem>,
     ) -> Option<Draft> {
-        let whole = self.records(naming, below, &self.domains, problems);
-        let error = match self.checked(whole, naming) {
-            Ok(draft) => return Some(draft),
-            Err(error) => error,
-        };
-        let mut blamed: Vec<_> = self.domains.iter().filter(|d| blames(&error, d)).collect();
-        if blamed.is_empty() {
-            blamed = self.domains.iter().collect();
-        }
-        let projects: BTreeSet<_> = blamed.iter().map(|domain| &domain.project).collect();
-        let text = explain(&error);
-        match projects.is_empty() {
-            true => problems.push(self.problem(None, &text)),
-            false => problems.extend(projects.iter().map(|p| self.problem(Some(p), &text))),
-        }
-        if !self.is_operators {
-            return None;
-        }
-        let others: Vec<_> =
-            self.domains.iter().copied().filter(|d| !projects.contains(&d.project)).collect();
-        for domains in [&others[..], &[]] {
-            let records = self.records(naming, below, domains, &mut Vec::new());
-            if let Ok(draft) = self.checked(records, naming) {
-                return Some(draft);
+        let territory = self.territory(naming);
+        let mut domains = self.domains.clone();
+        let mut told = Vec::new();
+        let mut records = self.records(naming, below, &territory, &domains, &mut told);
+        problems.append(&mut told);
+        loop {
+            let error = match self.checked(records, naming, &domains) {
+                Ok(draft) => return Some(draft),
+                Err(error) => error,
+            };
+            let text = explain(&error);
+            let present: BTreeSet<_> = domains.iter().map(|domain| &domain.project).collect();
+            let mut blamed = blamed(&error, &territory);
+            blamed.retain(|project| present.contains(project));
+            if blamed.is_empty() {
+                blamed = present;
             }
+            if blamed.is_empty() {
+                problems.push(self.problem(None, &text));
+                return None;
+            }
+            problems.extend(blamed.iter().map(|project| self.problem(Some(project), &text)));
+            domains.retain(|domain| !blamed.contains(&domain.project));
+            if domains.is_empty() && !self.is_operators {
+                return None;
+            }
+            records = self.records(naming, below, &territory, &domains, &mut Vec::new());
         }
-        None
     }
 
     fn records(
         &self,
         naming: &Naming,
         below: &[Draft],
-        domains: &[&ProjectDomain],
+        territory: &Territory<'n>,
+        domains: &[&'n ProjectDomain],
         problems: &mut Vec<ZoneProblem>,
     ) -> Vec<(Name, u32, RData)> {
         let mut records = Vec::new();
@@ -185,37 +203,19 @@ impl Sketch<'_> {
                 records.extend(addresses(server, NS_TTL, &naming.addresses));
             }
         }
-        for draft in below {
+        let said = self.said(naming, below, territory, domains, problems);
+        let is_elsewhere = |name: &Name| said.cuts.iter().any(|cut| cut.zone_of(name));
+        // What a project gave to another server is that server's to delegate.
+        for draft in below.iter().filter(|draft| !is_elsewhere(&draft.origin)) {
             records.extend(self.delegation(draft));
-        }
-        let mut placed = HashSet::new();
-        for domain in domains {
-            placed.extend(domain.aliased.iter().map(Name::to_lowercase));
-            for record in &domain.records {
-                match below.iter().find(|draft| draft.origin.zone_of(&record.owner)) {
-                    Some(draft) => {
-                        let text = format!(
-                            "{} lies in the zone {} of another project",
-                            record.owner, draft.origin
-                        );
-                        problems.push(self.problem(Some(&domain.project), &text));
-                    }
-                    None => {
-                        if takes_place(&record.data) {
-                            placed.insert(record.owner.to_lowercase());
-                        }
-                        records.push((record.owner.clone(), record.ttl, record.data.clone()));
-                    }
-                }
-            }
         }
         let mut hosts: Vec<Name> = Vec::new();
         if self.is_operators {
             hosts.extend([Some(self.origin.clone()), wildcard(&self.origin)].into_iter().flatten());
-            let issuer = naming.zone.as_ref().and_then(|zone| zone.issuer);
-            records.extend(issuer.and_then(|issuer| caa(&self.origin, issuer)));
+            records.extend(issuer(naming).and_then(|issuer| caa(&self.origin, issuer)));
         }
-        for host in self.hosts.iter().copied().chain(domains.iter().map(|domain| &domain.host)) {
+        let of_projects = self.hosts.iter().map(|(host, _)| host);
+        for host in of_projects.chain(domains.iter().map(|domain| &domain.host)) {
             match host_name(host) {
                 Some(name) => hosts.push(name),
                 None => problems.push(self.problem(None, &format!("{host} is too long a name"))),
@@ -225,13 +225,102 @@ impl Sketch<'_> {
         for host in hosts {
             let place = host.to_lowercase();
             // An address set has one TTL, and that of name servers stands already.
-            let stands = placed.contains(&place) || servers.contains(&place);
-            let elsewhere = below.iter().any(|draft| draft.origin.zone_of(&host));
-            if !stands && !elsewhere {
+            let stands = said.placed.contains(&place) || servers.contains(&place);
+            let below_it = below.iter().any(|draft| draft.origin.zone_of(&host));
+            if !stands && !below_it && !is_elsewhere(&host) {
                 records.extend(addresses(&host, ADDRESS_TTL, &naming.addresses));
             }
         }
+        records.extend(said.records);
         records
+    }
+
+    /// What projects want to stand in the zone, as far as it is theirs to say.
+    fn said(
+        &self,
+        naming: &Naming,
+        below: &[Draft],
+        territory: &Territory<'n>,
+        domains: &[&'n ProjectDomain],
+        problems: &mut Vec<ZoneProblem>,
+    ) -> Said {
+        let mut said = Said::default();
+        for domain in domains {
+            let mut refuses = |owner: &Name, kind: RecordType| {
+                let why = self.refusal(naming, below, territory, &domain.project, owner, kind);
+                let refuses = why.is_some();
+                problems.extend(why.map(|why| self.problem(Some(&domain.project), &why)));
+                refuses
+            };
+            for owner in &domain.aliased {
+                if !refuses(owner, RecordType::A) {
+                    said.placed.insert(owner.to_lowercase());
+                }
+            }
+            for DomainRecord { owner, ttl, data } in &domain.records {
+                if refuses(owner, data.record_type()) {
+                    continue;
+                }
+                if takes_place(data) {
+                    said.placed.insert(owner.to_lowercase());
+                }
+                if matches!(data, RData::NS(_)) {
+                    said.cuts.insert(owner.to_lowercase());
+                }
+                said.records.push((owner.clone(), *ttl, data.clone()));
+            }
+        }
+        said
+    }
+
+    /// Why a record of a project is left out, if it is.
+    fn refusal(
+        &self,
+        naming: &Naming,
+        below: &[Draft],
+        territory: &Territory<'n>,
+        project: &'n ProjectName,
+        owner: &Name,
+        kind: RecordType,
+    ) -> Option<String> {
+        if let Some(draft) = below.iter().find(|draft| draft.origin.zone_of(owner)) {
+            return Some(format!("{owner} lies in the zone {} of another project", draft.origin));
+        }
+        match territory.trespass(project, owner, kind == RecordType::NS) {
+            Some(Trespass::Name(holder)) => {
+                return Some(format!(
+                    "the {kind} record at {owner} is left out: the name belongs to {holder}"
+                ));
+            }
+            Some(Trespass::Below(host, holder)) => {
+                return Some(format!(
+                    "the {kind} record at {owner} is left out: {host} below it belongs to {holder}"
+                ));
+            }
+            None => {}
+        }
+        let issuing = kind == RecordType::CAA && self.is_operators && *owner == self.origin;
+        (issuing && issuer(naming).is_some()).then(|| {
+            format!("the CAA record at {owner} is left out: who may certify the zone is the node's to say")
+        })
+    }
+
+    /// Whose which name is. The node's own come first, then those that projects are called by, then domains.
+    fn territory(&self, naming: &Naming) -> Territory<'n> {
+        let mut territory = Territory::default();
+        let nameservers = self.nameservers(naming);
+        for server in nameservers.iter().filter(|server| self.origin.zone_of(server)) {
+            territory.note(server, Holder::Node);
+        }
+        if self.is_operators {
+            wildcard(&self.origin).iter().for_each(|name| territory.note(name, Holder::Node));
+        }
+        let of_projects = self.hosts.iter().map(|(host, project)| (host, project));
+        let of_domains = self.domains.iter().map(|domain| (&domain.host, &domain.project));
+        for (host, project) in of_projects.chain(of_domains) {
+            host_name(host).iter().for_each(|name| territory.note(name, Holder::Project(project)));
+        }
+        territory
     }
 
     /// The operator's, or two of the zone itself.
@@ -267,6 +356,7 @@ impl Sketch<'_> {
         &self,
         mut records: Vec<(Name, u32, RData)>,
         naming: &Naming,
+        domains: &[&ProjectDomain],
     ) -> Result<Draft, InvalidZone> {
         let text = |data: &RData| data.to_string();
         records.sort_by_cached_key(|(owner, ttl, data)| {
@@ -281,7 +371,7 @@ impl Sketch<'_> {
         };
         let draft = Draft {
             origin: self.origin.clone(),
-            projects: self.domains.iter().map(|domain| domain.project.clone()).collect(),
+            projects: domains.iter().map(|domain| domain.project.clone()).collect(),
             soa: (primary, contact),
             records,
         };
@@ -298,13 +388,18 @@ impl Sketch<'_> {
     }
 }
 
-/// Whether something is wrong at or below a domain's name.
-fn blames(error: &InvalidZone, domain: &ProjectDomain) -> bool {
-    let base = LowerName::from(&name(domain.host.base()));
-    let at_record = |owner: &LowerName| {
-        domain.records.iter().any(|record| LowerName::from(&record.owner) == *owner)
-    };
-    error.problems.iter().any(|problem| problem.owner.is_within(&base) || at_record(&problem.owner))
+/// The projects that have the names at which something is wrong.
+fn blamed<'n>(error: &InvalidZone, territory: &Territory<'n>) -> BTreeSet<&'n ProjectName> {
+    let holders = error.problems.iter().filter_map(|problem| {
+        let owner = Name::from_str(&problem.owner.to_string()).ok()?;
+        territory.holder(&owner)
+    });
+    holders
+        .filter_map(|holder| match holder {
+            Holder::Project(project) => Some(project),
+            Holder::Node => None,
+        })
+        .collect()
 }
 
 fn explain(error: &InvalidZone) -> String {
@@ -323,6 +418,10 @@ fn addresses(owner: &Name, ttl: u32, addresses: &[IpAddr]) -> Vec<(Name, u32, RD
         IpAddr::V6(address) => RData::AAAA(AAAA(*address)),
     });
     data.map(|data| (owner.clone(), ttl, data)).collect()
+}
+
+fn issuer(naming: &Naming) -> Option<&'static str> {
+    naming.zone.as_ref().and_then(|zone| zone.issuer)
 }
 
 fn caa(origin: &Name, issuer: &str) -> Option<(Name, u32, RData)> {

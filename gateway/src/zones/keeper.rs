@@ -166,7 +166,7 @@ impl ZoneKeeper {
             Some(zone) => {
                 let origin = LowerName::from(&zone.origin);
                 let hosts = manifests.iter().flat_map(|manifest| self.hosts(manifest));
-                let within = |host: &HostPattern| {
+                let within = |(host, _): &(HostPattern, ProjectName)| {
                     LowerName::from(&draft::name(host.base())).is_within(&origin)
                 };
                 hosts.filter(within).collect::<BTreeSet<_>>().into_iter().collect()
@@ -189,11 +189,12 @@ impl ZoneKeeper {
     }
 
     /// The aliases of a project, and for what is two labels below the zone the wildcard that certificates have.
-    fn hosts(&self, manifest: &Manifest) -> Vec<HostPattern> {
+    fn hosts(&self, manifest: &Manifest) -> Vec<(HostPattern, ProjectName)> {
         let hosts = self.aliases.hosts_of(manifest);
         let wildcards: BTreeSet<_> =
             hosts.iter().map(|host| self.aliases.certified(host)).collect();
-        hosts.into_iter().chain(wildcards).collect()
+        let project = &manifest.revision.project;
+        hosts.into_iter().chain(wildcards).map(|host| (host, project.clone())).collect()
     }
 }
 

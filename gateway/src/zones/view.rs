@@ -16,6 +16,7 @@ pub struct Nameplate {
     pub keeper: Arc<ZoneKeeper>,
     pub metrics: Arc<Metrics>,
     pub listen: Vec<SocketAddr>,
+    pub tls: Vec<SocketAddr>,
 }
 
 impl NamesView for Nameplate {
@@ -39,6 +40,7 @@ impl NamesView for Nameplate {
         NamesStatus {
             enabled: true,
             listen: self.listen.clone(),
+            tls: self.tls.clone(),
             zones: report.zones.iter().map(zone_row).collect(),
             problems: problems.collect(),
             unanswered: UnansweredRow {

@@ -4,7 +4,7 @@ mod conflict;
 mod value;
 
 use std::{
-    collections::{HashMap, hash_map},
+    collections::{BTreeSet, HashMap, HashSet, hash_map},
     time::Duration,
 };
 
@@ -12,7 +12,7 @@ use headgate_types::{DomainName, HostPattern, RecordData, RecordType};
 
 use super::Compiler;
 use crate::{
-    defaults::{DEFAULT_TTL, MAX_RECORDS},
+    defaults::{DEFAULT_TTL, MAX_ALIASES, MAX_RECORDS},
     diagnostic::{Diagnostic, Place, codes, quoted},
     model::{Domain, Record},
     raw,
@@ -209,6 +209,95 @@ impl Compiler<'_> {
                 }
             }
         }
+        self.not_given_away(domains);
+        self.servers_have_addresses(domains);
+        self.not_too_many_aliases(domains);
+    }
+
+    /// A domain below a name that another server answers for is never asked for here.
+    fn not_given_away(&mut self, domains: &[Domain]) {
+        let records = domains.iter().flat_map(|domain| &domain.records);
+        let delegations = records.filter(|record| record.data.kind() == RecordType::Ns);
+        let cuts: HashMap<_, _> =
+            delegations.map(|record| (record.name.base().as_str(), record)).collect();
+        for domain in domains {
+            // Of the name itself a wildcard is below, too; at a domain's own NS records are told elsewhere.
+            let own = usize::from(matches!(domain.host, HostPattern::Exact(_)));
+            let above = ancestors(domain.host.base()).skip(own).filter_map(|name| cuts.get(name));
+            let Some(cut) = above.last() else { continue };
+            let host = quoted(&domain.host.to_string());
+            let message = format!("{host} lies below a name that another server answers for");
+            self.report.push(
+                Diagnostic::error(codes::RECORD_CONFLICT, message)
+                    .at(cut.place.clone())
+                    .related(domain.place.clone(), "this domain")
+                    .hint("remove these NS records, or the domain"),
+            );
+        }
+    }
+
+    /// Domains above one are in its zone, so that name servers there need an address as well.
+    fn servers_have_addresses(&mut self, domains: &[Domain]) {
+        let bases: HashSet<_> = domains.iter().map(|domain| domain.host.base().as_str()).collect();
+        let hosts = domains.iter().map(|domain| &domain.host);
+        let records = || domains.iter().flat_map(|domain| &domain.records);
+        let is_address =
+            |record: &&Record| matches!(record.data.kind(), RecordType::A | RecordType::Aaaa);
+        let placed = records().filter(is_address).map(|record| &record.name);
+        let known: HashSet<_> = placed.chain(hosts).collect();
+        for domain in domains {
+            let above: Vec<_> = ancestors(domain.host.base())
+                .skip(1)
+                .filter_map(|name| bases.get(name)?.parse::<DomainName>().ok())
+                .collect();
+            for record in
+                domain.records.iter().filter(|record| record.data.kind() == RecordType::Ns)
+            {
+                let Some(server) = record.data.host() else { continue };
+                let beside = above.iter().find(|above| is_within(server, above));
+                // Within the domain itself it was looked for already.
+                let Some(beside) = beside.filter(|_| !is_within(server, domain.host.base())) else {
+                    continue;
+                };
+                if known.contains(&HostPattern::Exact(server.clone())) {
+                    continue;
+                }
+                let message =
+                    format!("the name server {} has no address here", quoted(server.as_str()));
+                let name = value::relative(&HostPattern::Exact(server.clone()), beside);
+                let hint = format!(
+                    "add it in the file of {beside}, such as `- {{name: {name}, type: A, value: 192.0.2.53}}`"
+                );
+                self.report.push(
+                    Diagnostic::error(codes::INVALID_RECORD, message)
+                        .at(record.place.clone())
+                        .note(format!(
+                            "it is within {beside}, so that nobody else could tell its address"
+                        ))
+                        .hint(hint),
+                );
+            }
+        }
+    }
+
+    fn not_too_many_aliases(&mut self, domains: &[Domain]) {
+        let records = domains.iter().flat_map(|domain| &domain.records);
+        let aliases = records.filter(|record| record.data.kind() == RecordType::Alias);
+        let mut targets = BTreeSet::new();
+        let beyond = aliases.filter(|record| {
+            targets.insert(record.data.host());
+            targets.len() > MAX_ALIASES
+        });
+        let Some(record) = beyond.last() else { return };
+        let message = format!("ALIAS records lead to {} names", targets.len());
+        self.report.push(
+            Diagnostic::error(codes::TOO_MANY, message)
+                .at(record.place.clone())
+                .note("the node looks each of them up again and again")
+                .hint(format!(
+                    "use at most {MAX_ALIASES} in a project, and CNAME below the domain itself"
+                )),
+        );
     }
 
     fn belongs_elsewhere(&mut self, record: &Record, domain: &Domain) {

@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 pub struct NamesStatus {
     /// Whether zones are made at all.
     pub enabled: bool,
+    /// Over UDP and TCP.
     pub listen: Vec<SocketAddr>,
+    #[serde(default)]
+    pub tls: Vec<SocketAddr>,
     /// By name.
     pub zones: Vec<ZoneRow>,
     pub problems: Vec<ZoneProblemRow>,

@@ -116,6 +116,10 @@ fn zones_text(status: &NamesStatus, output: &Output) -> String {
             format!("Answered at {}\n", addresses.join(", "))
         }
     };
+    if !status.tls.is_empty() {
+        let addresses: Vec<_> = status.tls.iter().map(ToString::to_string).collect();
+        text.push_str(&format!("Over TLS at {}\n", addresses.join(", ")));
+    }
     if status.zones.is_empty() {
         text.push_str("\nThere is no zone yet: no project with a domain is served.\n");
     } else {
@@ -183,6 +187,7 @@ mod tests {
         NamesStatus {
             enabled: true,
             listen: vec!["192.0.2.1:53".parse().unwrap()],
+            tls: Vec::new(),
             zones: vec![ZoneRow {
                 zone: "edge.example.org".to_owned(),
                 serial: 1_767_268_800,

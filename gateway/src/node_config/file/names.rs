@@ -165,6 +165,7 @@ impl Reader<'_> {
         let sample = dns.table("log").number("sample").value();
         Some(DnsConfig {
             listen: self.listen(&dns, "listen", defaults::DNS_PORT),
+            tls: self.listened(&dns, "tls", defaults::DNS_OVER_TLS_PORT).unwrap_or_default(),
             if_free: false,
             query_log: sample.and_then(|n| NonZeroU32::new(n.value.try_into().ok()?)),
         })

@@ -78,6 +78,11 @@ const ZONE: &[Field] = &[
 
 const DNS: &[Field] = &[
     field("listen", Shape::Texts, "Addresses for UDP and TCP; port 53 of all if not given."),
+    field(
+        "tls",
+        Shape::Texts,
+        "Addresses for DNS over TLS, mostly at port 853; none if not given.",
+    ),
     field("log", Shape::Table(DNS_LOG), "Which queries are logged; none if not given."),
 ];
 

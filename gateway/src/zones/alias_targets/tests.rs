@@ -28,7 +28,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 fn asked() -> (Table, DomainName, Instant) {
     let (mut table, now) = (Table::new(Pace::default()), Instant::now());
     table.want(&names(["pages.example.test"]), now);
-    let name = table.due(now).remove(0);
+    let name = table.ask(now, 1).remove(0);
     table.learn(&name, Ok((addresses(["192.0.2.1"]), 5 * MINUTE)), now);
     (table, name, now)
 }
@@ -37,8 +37,9 @@ fn asked() -> (Table, DomainName, Instant) {
 async fn an_answer_is_believed_for_its_ttl_within_bounds() {
     let (mut table, name, now) = asked();
     assert_eq!(table.found(), found(["192.0.2.1"]));
-    assert!(table.due(now + 4 * MINUTE).is_empty());
-    assert_eq!(table.due(now + 5 * MINUTE), std::slice::from_ref(&name));
+    assert!(table.ask(now + 4 * MINUTE, 1).is_empty());
+    assert_eq!(table.ask(now + 5 * MINUTE, 1), std::slice::from_ref(&name));
+    assert!(table.ask(now + 5 * MINUTE, 1).is_empty(), "a lookup is under way");
     for (ttl, waits) in [(Duration::ZERO, MINUTE / 2), (9000 * MINUTE, 60 * MINUTE)] {
         table.learn(&name, Ok((addresses(["192.0.2.1"]), ttl)), now);
         assert_eq!(table.next(), Some(now + waits));
@@ -107,30 +108,101 @@ fn server(shutdown: &CancellationToken) -> (SocketAddr, Arc<Responder>) {
     (address, responder)
 }
 
+fn targets(
+    server: SocketAddr,
+    wanted: Wanted,
+    private: bool,
+) -> (AliasTargets, watch::Sender<Wanted>, watch::Receiver<Arc<Found>>) {
+    let (wanted, receiver) = watch::channel(wanted);
+    let (sender, published) = watch::channel(Arc::default());
+    let soon = Duration::from_millis(20);
+    let targets = AliasTargets {
+        wanted: receiver,
+        found: sender,
+        resolver: Arc::new(Resolver::asking(server, Transport::Udp)),
+        private,
+        pace: Pace { fresh: (soon, soon), retry: soon, stale: MINUTE, apart: soon },
+    };
+    (targets, wanted, published)
+}
+
+async fn until(published: &mut watch::Receiver<Arc<Found>>, expected: Found) {
+    let is_so = published.wait_for(|found| **found == expected);
+    drop(tokio::time::timeout(MINUTE, is_so).await.unwrap().unwrap());
+}
+
 #[tokio::test]
 async fn a_change_at_the_targets_own_server_is_found() {
     let shutdown = CancellationToken::new();
     let (address, responder) = server(&shutdown);
     responder.zones.publish([zone(1, "192.0.2.1")]);
-    let (wanted, receiver) = watch::channel(names(["pages.example.test", "nothing.example.test"]));
-    let (sender, mut published) = watch::channel(Arc::default());
-    let soon = Duration::from_millis(20);
-    let targets = AliasTargets {
-        wanted: receiver,
-        found: sender,
-        resolver: Arc::new(Resolver::asking(address, Transport::Udp)),
-        pace: Pace { fresh: (soon, soon), retry: soon, stale: MINUTE },
-    };
+    let names = names(["pages.example.test", "nothing.example.test"]);
+    let (targets, wanted, mut published) = targets(address, names, true);
     let task = tokio::spawn(targets.run(shutdown.clone()));
-    let mut until = async |expected: Found| {
-        let is_so = published.wait_for(|found| **found == expected);
-        drop(tokio::time::timeout(MINUTE, is_so).await.unwrap().unwrap());
-    };
-    until(found(["192.0.2.1", "2001:db8::1"])).await;
+    until(&mut published, found(["192.0.2.1", "2001:db8::1"])).await;
     responder.zones.publish([zone(2, "192.0.2.2")]);
-    until(found(["192.0.2.2", "2001:db8::1"])).await;
+    until(&mut published, found(["192.0.2.2", "2001:db8::1"])).await;
     wanted.send_replace(Wanted::new());
-    until(Found::new()).await;
+    until(&mut published, Found::new()).await;
     shutdown.cancel();
     task.await.unwrap();
+}
+
+#[tokio::test]
+async fn addresses_of_a_private_network_are_not_told_to_the_world() {
+    let shutdown = CancellationToken::new();
+    let (address, responder) = server(&shutdown);
+    responder.zones.publish([zone(1, "10.0.0.1")]);
+    let (targets, _wanted, mut published) = targets(address, names(["pages.example.test"]), false);
+    tokio::spawn(targets.run(shutdown.clone()));
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    responder.zones.publish([zone(2, "198.41.0.4")]);
+    published.changed().await.unwrap();
+    assert_eq!(**published.borrow_and_update(), found(["198.41.0.4"]), "the first word about it");
+    shutdown.cancel();
+}
+
+/// In front of a name server, and without an answer to whatever is called `slow`.
+async fn slow_in_part(server: SocketAddr) -> SocketAddr {
+    let front = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = front.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut packet = [0; 1500];
+        loop {
+            let (length, client) = front.recv_from(&mut packet).await.unwrap();
+            if packet[..length].windows(4).any(|part| part.eq_ignore_ascii_case(b"slow")) {
+                continue;
+            }
+            let behind = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            behind.send_to(&packet[..length], server).await.unwrap();
+            let length = behind.recv(&mut packet).await.unwrap();
+            front.send_to(&packet[..length], client).await.unwrap();
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_target_whose_servers_are_silent_keeps_no_other_from_being_found() {
+    let shutdown = CancellationToken::new();
+    let (address, responder) = server(&shutdown);
+    responder.zones.publish([zone(1, "192.0.2.1")]);
+    let mut wanted = names(["pages.example.test"]);
+    wanted.extend((0..20).map(|n| format!("a{n}.slow.test").parse::<DomainName>().unwrap()));
+    let (targets, _wanted, mut published) = targets(slow_in_part(address).await, wanted, true);
+    tokio::spawn(targets.run(shutdown.clone()));
+    let prompt = tokio::time::timeout(
+        headgate_outbound::defaults::LOOKUP / 2,
+        until(&mut published, found(["192.0.2.1", "2001:db8::1"])),
+    );
+    prompt.await.unwrap();
+    shutdown.cancel();
+}
+
+#[tokio::test]
+async fn an_owner_of_a_thousand_addresses_gets_a_few_into_the_zone() {
+    let (mut table, name, now) = asked();
+    let many = (0..1000).map(|n| IpAddr::from(std::net::Ipv4Addr::from_bits(n)));
+    table.learn(&name, Ok((many.collect(), MINUTE)), now);
+    assert_eq!(table.found().values().map(BTreeSet::len).collect::<Vec<_>>(), [MOST_ADDRESSES]);
 }

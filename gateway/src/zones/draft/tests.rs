@@ -39,7 +39,8 @@ fn record(owner: &str, kind: RecordType, data: &str) -> DomainRecord {
 }
 
 fn names(naming: Naming, hosts: &[&str], domains: Vec<ProjectDomain>) -> Names {
-    let hosts = hosts.iter().map(|host| host.parse().unwrap()).collect();
+    let shops = |host: &&str| (host.parse().unwrap(), "shop".parse().unwrap());
+    let hosts = hosts.iter().map(shops).collect();
     Names { naming: Arc::new(naming), hosts, domains }
 }
 
@@ -238,4 +239,158 @@ fn a_record_in_a_zone_of_another_project_is_left_out_and_told() {
         problems[0].text.contains("lies in the zone b.example.com. of another project"),
         "{problems:?}"
     );
+}
+
+/// The lines of a zone with this owner.
+fn at<'z>(zone: &'z str, owner: &str) -> Vec<&'z str> {
+    zone.lines().filter(|line| line.split(' ').next() == Some(owner)).collect()
+}
+
+/// What a project called `greedy` is told; nobody else is told anything.
+fn texts(problems: &[ZoneProblem]) -> Vec<&str> {
+    let greedy = |problem: &ZoneProblem| {
+        problem.project.as_ref().is_some_and(|project| project.as_str() == "greedy")
+    };
+    assert!(problems.iter().all(greedy), "{problems:?}");
+    problems.iter().map(|problem| &*problem.text).collect()
+}
+
+#[test]
+fn in_the_operators_zone_nobody_has_the_names_of_the_node_or_of_other_projects() {
+    let mut apex = domain("greedy", "edge.example.org");
+    apex.records = vec![
+        record("edge.example.org.", RecordType::MX, "10 mail.example.net."),
+        record("mail.edge.example.org.", RecordType::A, "198.51.100.66"),
+        record("ns1.edge.example.org.", RecordType::A, "198.51.100.66"),
+        record("*.edge.example.org.", RecordType::A, "198.51.100.66"),
+        record("shop.edge.example.org.", RecordType::A, "198.51.100.66"),
+        record("_dmarc.shop.edge.example.org.", RecordType::TXT, "mine"),
+        record("deep.shop.edge.example.org.", RecordType::NS, "ns.example.com."),
+    ];
+    apex.aliased = vec![absolute("blog.edge.example.org.")];
+    let mut server = domain("greedy", "ns1.edge.example.org");
+    server.records = vec![DomainRecord {
+        ttl: 3600,
+        ..record("ns1.edge.example.org.", RecordType::A, "198.51.100.67")
+    }];
+    let blog = domain("blog", "blog.edge.example.org");
+    let hosts = ["shop.edge.example.org", "*.shop.edge.example.org"];
+    let (drafts, problems) = draft(&names(operator(), &hosts, vec![apex, server, blog]));
+    let zone = file(&drafts, "edge.example.org.");
+    assert_eq!(zone.matches("198.51.100.6").count(), 1, "{zone}");
+    assert_eq!(
+        at(&zone, "mail.edge.example.org."),
+        ["mail.edge.example.org. 300 IN A 198.51.100.66"]
+    );
+    assert!(zone.contains("edge.example.org. 300 IN MX 10 mail.example.net.\n"), "{zone}");
+    for host in ["shop.edge.example.org.", "blog.edge.example.org.", "ns1.edge.example.org."] {
+        assert_eq!(at(&zone, host).len(), 2, "{host} has its addresses: {zone}");
+    }
+    assert_eq!(at(&zone, "_dmarc.shop.edge.example.org.").len(), 0);
+    let told = texts(&problems);
+    assert_eq!(told.len(), 6, "{told:?}");
+    let has = |text: &str| told.iter().any(|told| told.contains(text));
+    assert!(has(
+        "the A record at ns1.edge.example.org. is left out: the name belongs to the node itself"
+    ));
+    assert!(has("the name belongs to the project shop"));
+}
+
+#[test]
+fn nobody_gives_names_of_others_to_another_server() {
+    let mut greedy = domain("greedy", "team.edge.example.org");
+    greedy.records = vec![
+        record("x.team.edge.example.org.", RecordType::NS, "ns.example.com."),
+        record("y.team.edge.example.org.", RecordType::NS, "ns.example.com."),
+    ];
+    let below = domain("shop", "shop.x.team.edge.example.org");
+    let (drafts, problems) = draft(&names(operator(), &[], vec![greedy, below]));
+    let zone = file(&drafts, "edge.example.org.");
+    assert_eq!(at(&zone, "shop.x.team.edge.example.org.").len(), 2, "{zone}");
+    assert_eq!(at(&zone, "x.team.edge.example.org.").len(), 0, "{zone}");
+    assert_eq!(
+        at(&zone, "y.team.edge.example.org.").len(),
+        1,
+        "what is its own it may give: {zone}"
+    );
+    let [text] = texts(&problems)[..] else { panic!("{problems:?}") };
+    assert!(
+        text.contains("shop.x.team.edge.example.org. below it belongs to the project shop"),
+        "{text}"
+    );
+}
+
+/// The claims do not overlap: nobody is asked for `example.com` by way of `*.example.com`.
+#[test]
+fn a_name_and_its_wildcard_are_one_zone_whosever_they_are() {
+    let mut apex = domain("shop", "example.com");
+    apex.records = vec![
+        record("example.com.", RecordType::MX, "10 mail.example.net."),
+        record("_dmarc.example.com.", RecordType::TXT, "v=DMARC1"),
+    ];
+    let domains = vec![domain("greedy", "*.example.com"), apex];
+    for domains in [domains.clone(), domains.into_iter().rev().collect()] {
+        let drafts = without_problems(&names(operator(), &[], domains));
+        assert_eq!(origins(&drafts), ["example.com.", "edge.example.org."]);
+        let zone = file(&drafts, "example.com.");
+        assert_eq!(at(&zone, "example.com.").len(), 6, "{zone}");
+        assert_eq!(at(&zone, "*.example.com.").len(), 2, "{zone}");
+        assert_eq!(at(&zone, "_dmarc.example.com.").len(), 1, "{zone}");
+    }
+}
+
+/// Whoever has a domain below a name that was given away has a zone, and takes nothing from the one above.
+#[test]
+fn a_domain_below_a_delegation_costs_the_zone_above_nothing() {
+    let mut above = domain("shop", "example.com");
+    above.records = vec![record("dev.example.com.", RecordType::NS, "ns.example.net.")];
+    let domains =
+        vec![above, domain("shop", "own.dev.example.com"), domain("greedy", "x.dev.example.com")];
+    let drafts = without_problems(&names(operator(), &[], domains));
+    let zone = file(&drafts, "example.com.");
+    assert_eq!(at(&zone, "dev.example.com."), ["dev.example.com. 300 IN NS ns.example.net."]);
+    assert!(!zone.contains("own.dev") && !zone.contains("x.dev"), "{zone}");
+    assert_eq!(origins(&drafts).len(), 3);
+}
+
+#[test]
+fn the_addresses_of_name_servers_are_the_nodes_in_a_projects_zone_too() {
+    let mut greedy = domain("greedy", "example.com");
+    greedy.records = vec![record("ns1.example.com.", RecordType::A, "198.51.100.66")];
+    let alone = Naming { zone: None, ..operator() };
+    let (drafts, problems) = draft(&names(alone, &[], vec![greedy]));
+    let zone = file(&drafts, "example.com.");
+    assert_eq!(at(&zone, "ns1.example.com.").len(), 2, "{zone}");
+    assert_eq!(texts(&problems).len(), 1);
+}
+
+#[test]
+fn who_certifies_the_operators_zone_is_not_for_a_project_to_widen() {
+    let mut naming = operator();
+    naming.zone.as_mut().unwrap().issuer = Some("letsencrypt.org");
+    let mut apex = domain("greedy", "edge.example.org");
+    apex.records = vec![record("edge.example.org.", RecordType::CAA, "0 issue \"ca.example\"")];
+    let (drafts, problems) = draft(&names(naming, &[], vec![apex]));
+    let zone = file(&drafts, "edge.example.org.");
+    assert_eq!(zone.matches(" IN CAA ").count(), 1, "{zone}");
+    assert_eq!(texts(&problems).len(), 1);
+}
+
+#[test]
+fn faults_of_two_projects_cost_a_third_nothing() {
+    let faulty = |project: &str| {
+        let mut domain = domain(project, &format!("{project}.edge.example.org"));
+        let x = format!("x.{project}.edge.example.org.");
+        domain.records =
+            vec![record(&x, RecordType::CNAME, "a.example."), record(&x, RecordType::TXT, "y")];
+        domain
+    };
+    let mut right = domain("right", "right.edge.example.org");
+    right.records = vec![record("right.edge.example.org.", RecordType::TXT, "here")];
+    let (drafts, problems) =
+        draft(&names(operator(), &[], vec![faulty("one"), right, faulty("two")]));
+    assert_eq!(problems.len(), 2);
+    let zone = file(&drafts, "edge.example.org.");
+    assert_eq!(at(&zone, "right.edge.example.org.").len(), 3, "{zone}");
+    assert_eq!(drafts[0].projects.len(), 1);
 }
