@@ -1,5 +1,7 @@
 //! `Certificates`: what the node's listeners prove themselves with, kept in step with what is served.
 
+mod clients;
+
 use std::{
     collections::{HashMap, HashSet},
     fs, io,
@@ -13,14 +15,16 @@ use headgate_certs::{
     local_authority::{IssueError, OpenError},
     tickets::NoRandomness,
 };
-use headgate_edge::PickConfig;
+use headgate_edge::{PickConfig, Picked};
 use headgate_types::{Clock, HostPattern};
 use rustls::{ServerConfig, server::ClientHello};
 use tracing::warn;
 
+use self::clients::ClientPolicies;
 use crate::{
     manifest::CertificateEntry,
     node_config::{Authority, CertificateFiles, TlsConfig},
+    snapshot::HostRules,
 };
 
 /// The keys of session tickets, in the state folder.
@@ -38,6 +42,7 @@ pub struct Certificates {
     brought: Mutex<HashMap<CertificateEntry, Arc<Supplied>>>,
     resolver: Arc<CertificateResolver>,
     tickets: Arc<Tickets>,
+    clients: Arc<ArcSwap<ClientPolicies>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -67,8 +72,8 @@ impl Certificates {
         let supplied = ArcSwap::from_pointee(read_all(&config.certificates)?);
         let resolver = CertificateResolver::new(CertificateTable::default());
         let tickets = Tickets::open(&state.join(TICKET_KEYS), clock.clone())?;
-        let brought = Mutex::default();
-        Ok(Self { authority, clock, supplied, brought, resolver, tickets })
+        let (brought, clients) = (Mutex::default(), Arc::default());
+        Ok(Self { authority, clock, supplied, brought, resolver, tickets, clients })
     }
 
     /// Reads the operator's certificates anew; they are shown from the next [`cover`](Self::cover) on.
@@ -117,6 +122,13 @@ impl Certificates {
         Ok(trusted)
     }
 
+    /// From now on demands of clients what the rules say.
+    pub fn demand(&self, rules: Arc<HostRules>) {
+        let before = self.clients.load();
+        let next = ClientPolicies::new(rules, &before, &self.resolver, &self.tickets);
+        self.clients.store(Arc::new(next));
+    }
+
     /// Each is parsed once, as long as it is served.
     fn read_brought<'h>(
         &self,
@@ -143,10 +155,11 @@ impl Certificates {
         read
     }
 
-    /// One configuration for every name in the table. Others are refused before a key is touched.
+    /// One configuration for every name in the table that lets everybody in, and one for each policy. Others are refused before a key is touched.
     pub fn pick_config(&self) -> Result<Arc<dyn PickConfig>, CertificatesError> {
         let config = headgate_certs::server_config(self.resolver.clone(), self.tickets.scoped([]))?;
-        Ok(Arc::new(KnownNames { config, resolver: self.resolver.clone() }))
+        let (resolver, clients) = (self.resolver.clone(), self.clients.clone());
+        Ok(Arc::new(KnownNames { config, resolver, clients }))
     }
 
     /// For DNS over TLS, with the same certificates: nothing but DNS is spoken there (RFC 7858 §3.2), and no
@@ -177,10 +190,15 @@ fn read_all(files: &[CertificateFiles]) -> Result<Vec<Supplied>, CertificatesErr
 struct KnownNames {
     config: Arc<ServerConfig>,
     resolver: Arc<CertificateResolver>,
+    clients: Arc<ArcSwap<ClientPolicies>>,
 }
 
 impl PickConfig for KnownNames {
-    fn pick(&self, hello: &ClientHello<'_>) -> Option<Arc<ServerConfig>> {
-        self.resolver.knows(hello.server_name()).then(|| self.config.clone())
+    fn pick(&self, hello: &ClientHello<'_>) -> Option<Picked> {
+        let name = hello.server_name();
+        if !self.resolver.knows(name) {
+            return None;
+        }
+        self.clients.load().pick(name, &self.config)
     }
 }

@@ -34,15 +34,15 @@ use tokio::{
 pub(crate) use self::under_way::UnderWay;
 use self::{
     guest::capped_limits,
-    ingest::{Extent, Ingested, ingest},
+    ingest::{DomainTls, Extent, Ingested, ingest},
     under_way::Deploying,
 };
 pub use self::{ingest::IngestCache, progress::Progress};
 pub use crate::publisher::Accepted;
 use crate::{
     manifest::{
-        CertificateEntry, DomainEntry, EntryPoint, FORMAT, FunctionEntry, HttpsEntry, LinkedEntry,
-        Manifest, RecordEntry, SourceEntry, VERSION, WebsiteEntry,
+        DomainEntry, EntryPoint, FunctionEntry, HttpsEntry, LinkedEntry, Manifest, RecordEntry,
+        SourceEntry, VERSION, WebsiteEntry,
     },
     publisher::{PublishError, Publisher},
 };
@@ -223,8 +223,8 @@ impl Preparing<'_> {
         if diagnostics.has_errors() {
             return Ok((None, diagnostics));
         }
-        let Ingested { sites, certificates, .. } = ingested;
-        Ok((Some(Prepared { project, guests, sites, certificates }), diagnostics))
+        let Ingested { sites, tls, .. } = ingested;
+        Ok((Some(Prepared { project, guests, sites, tls }), diagnostics))
     }
 
     /// Reads the tree off the async threads. Whatever happens but a panic, the cache keeps what was known
@@ -290,7 +290,7 @@ struct Prepared {
     guests: Vec<Guest>,
     sites: Vec<SiteTable>,
     /// One for each domain, in order.
-    certificates: Vec<Option<CertificateEntry>>,
+    tls: Vec<DomainTls>,
 }
 
 /// What a function runs.
@@ -305,14 +305,15 @@ impl Prepared {
     fn manifest(&self, revision: Revision, sources: Vec<SourceEntry>) -> Manifest {
         let functions = self.project.functions.iter().zip(&self.guests);
         let websites = self.project.websites.iter().zip(&self.sites);
-        let domains = self.project.domains.iter().zip(&self.certificates);
+        let domains = self.project.domains.iter().zip(&self.tls);
+        let domains: Vec<_> = domains.map(|(d, tls)| domain(d, tls.clone())).collect();
         Manifest {
-            format: FORMAT,
+            format: Manifest::format_of(&domains),
             made_by: VERSION.to_owned(),
             revision,
             sources,
             project_id: self.project.id.clone().unwrap_or_default(),
-            domains: domains.map(|(d, certificate)| domain(d, certificate.clone())).collect(),
+            domains,
             functions: functions
                 .map(|(f, guest)| FunctionEntry {
                     application: f.application.as_deref().map(str::to_owned),
@@ -345,7 +346,7 @@ impl Prepared {
     }
 }
 
-fn domain(domain: &Domain, certificate: Option<CertificateEntry>) -> DomainEntry {
+fn domain(domain: &Domain, tls: DomainTls) -> DomainEntry {
     let record = |record: &Record| RecordEntry {
         name: record.name.clone(),
         // A week at most, so that it fits.
@@ -356,7 +357,8 @@ fn domain(domain: &Domain, certificate: Option<CertificateEntry>) -> DomainEntry
         name: domain.name.to_string(),
         host: domain.host.clone(),
         https: HttpsEntry { redirect: domain.https.redirect, hsts: domain.https.hsts },
-        certificate,
+        certificate: tls.certificate,
+        clients: tls.clients,
         records: domain.records.iter().map(record).collect(),
     }
 }

@@ -6,6 +6,8 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use headgate_certs::ClientAuthorities;
 use headgate_types::{
     ByteSize, Commit, Digest, HostPattern, MethodSet, PathPattern, RecordData, RecordType,
     Revision, Timestamp, record::ParseRecordError,
@@ -13,8 +15,12 @@ use headgate_types::{
 use headgate_website::SiteTable;
 use serde::{Deserialize, Serialize};
 
-/// Raised when an older binary could misread a newer manifest.
-pub const FORMAT: u32 = 1;
+/// Raised when an older binary could misread a newer manifest. Those that it could not are written as those
+/// before.
+pub const FORMAT: u32 = 2;
+
+/// Versions that read no later one would let everybody in where only some clients are.
+const FORMAT_WITHOUT_CLIENTS: u32 = 1;
 
 /// Of the running binary.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -63,6 +69,9 @@ pub struct DomainEntry {
     /// What the project brings; none where the node comes by one itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub certificate: Option<CertificateEntry>,
+    /// Whose clients alone are let in; none where everybody is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<ClientsEntry>,
     /// What its project wants to be answered for names of it; none in a manifest of a version that read
     /// none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -116,6 +125,31 @@ pub struct CertificateEntry {
 impl fmt::Debug for CertificateEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("CertificateEntry([redacted])")
+    }
+}
+
+/// Authorities that sign the certificates of clients.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientsEntry {
+    /// DER in base64.
+    pub authorities: Vec<String>,
+}
+
+impl ClientsEntry {
+    pub fn of(authorities: &ClientAuthorities) -> Self {
+        let authorities = authorities.certificates().map(|der| STANDARD.encode(der)).collect();
+        Self { authorities }
+    }
+
+    /// What is demanded of clients, by name: the same authorities in the same order.
+    pub fn policy(&self) -> Digest {
+        Digest::of(self.authorities.join("\n").as_bytes())
+    }
+
+    /// `None` for what is no base64, or nothing.
+    pub fn authorities(&self) -> Option<ClientAuthorities> {
+        let decoded = self.authorities.iter().map(|der| STANDARD.decode(der));
+        ClientAuthorities::from_der(decoded.collect::<Result<Vec<_>, _>>().ok()?).ok()
     }
 }
 
@@ -197,10 +231,16 @@ impl Manifest {
             format: u32,
         }
         let head: Head = serde_json::from_slice(bytes)?;
-        if head.format != FORMAT {
+        if !(FORMAT_WITHOUT_CLIENTS..=FORMAT).contains(&head.format) {
             return Err(DecodeError::Format(head.format));
         }
         Ok(serde_json::from_slice(bytes)?)
+    }
+
+    /// The format in which these domains are written.
+    pub fn format_of(domains: &[DomainEntry]) -> u32 {
+        let closed = domains.iter().any(|domain| domain.clients.is_some());
+        if closed { FORMAT } else { FORMAT_WITHOUT_CLIENTS }
     }
 
     /// Every blob the revision needs; what a sweep must keep and what another node must fetch.
@@ -220,7 +260,7 @@ impl Manifest {
 
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    #[error("the manifest has format {0}, this version of headgate reads format {FORMAT}")]
+    #[error("the manifest has format {0}, this version of headgate reads formats to {FORMAT}")]
     Format(u32),
     #[error("the manifest is damaged")]
     Damaged(#[from] serde_json::Error),
@@ -273,6 +313,7 @@ mod tests {
                     chain: "CHAIN".to_owned(),
                     key: "SECRET".to_owned(),
                 }),
+                clients: Some(ClientsEntry { authorities: vec!["AAAA".to_owned()] }),
                 records: [
                     (RecordType::Mx, "10 mail.example.net"),
                     (RecordType::Txt, "v=spf1 \\ \"-all\""),
@@ -312,6 +353,7 @@ mod tests {
         assert_eq!(decoded.encode(), manifest().encode());
         assert_eq!(decoded.sources, manifest().sources);
         assert_eq!(decoded.domains[0].certificate, manifest().domains[0].certificate);
+        assert_eq!(decoded.domains[0].clients, manifest().domains[0].clients);
         assert!(!format!("{decoded:?}").contains("SECRET"));
         assert_eq!(decoded.domains[0].records, manifest().domains[0].records);
         assert_eq!(decoded.functions[0].deadline, Duration::from_millis(1500));
@@ -346,5 +388,7 @@ mod tests {
         let error = Manifest::decode(&newer.encode()).unwrap_err();
         assert!(matches!(error, DecodeError::Format(format) if format == FORMAT + 1));
         assert!(matches!(Manifest::decode(b"{"), Err(DecodeError::Damaged(_))));
+        assert_eq!(Manifest::format_of(&newer.domains), FORMAT);
+        assert_eq!(Manifest::format_of(&[]), 1);
     }
 }

@@ -42,6 +42,7 @@ use headgate_edge::{
     defaults::{BODY_DISCARD, URI_BYTES},
 };
 use headgate_routing::{Found, RequestHost, RequestPath};
+use headgate_types::Digest;
 use http::{HeaderValue, Method, StatusCode};
 use pingora_core::{
     apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream},
@@ -108,6 +109,8 @@ enum Resolved {
     Redirect {
         location: HeaderValue,
     },
+    /// The connection shook hands under another policy than the host's.
+    Misdirected,
     /// The answer to a challenge of a certificate authority.
     Challenge {
         key_authorization: Bytes,
@@ -140,6 +143,7 @@ impl Proxy {
                 self.serve(session, ctx, &route, params, below).await
             }
             Resolved::Redirect { location } => respond::redirect(session, ctx, location).await,
+            Resolved::Misdirected => respond::misdirected(session, ctx).await,
             Resolved::Challenge { key_authorization } => {
                 respond::challenge(session, ctx, key_authorization).await
             }
@@ -209,7 +213,7 @@ impl Proxy {
             return Resolved::NameQuery;
         }
         let snapshot = self.snapshot.load();
-        let rule = snapshot.rules().find(host.as_str());
+        let mut rule = snapshot.rules().find(host.as_str());
         if context::is_secure(session) {
             ctx.hsts = rule.hsts;
         } else {
@@ -227,6 +231,13 @@ impl Proxy {
         let mut found = snapshot.find(host.as_str(), method, &path);
         if matches!(found, Found::UnknownHost) && context::is_loopback(host.as_str()) {
             found = snapshot.find("localhost", method, &path);
+            rule.clients = snapshot.rules().find("localhost").clients;
+        }
+        // Both ways: who proved itself to one host has not done so for another, and HTTP/2 would put both on
+        // one connection.
+        let proof = context::client_proof(session);
+        if proof.map(|proof| &proof.policy) != rule.clients.as_ref().map(Digest::as_bytes) {
+            return Resolved::Misdirected;
         }
         match found {
             Found::Route { target, params, rest, .. } => Resolved::Route {

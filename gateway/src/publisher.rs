@@ -264,7 +264,8 @@ impl Publisher {
         let served: Vec<_> = published.iter().map(|current| current.served.clone()).collect();
         let brought = brought(&served, &holders);
         let trusted = self.parts.certificates.cover(snapshot.hosts(), &brought)?;
-        if HostRules::new(&served, &holders, &trusted) == *snapshot.rules() {
+        let rules = HostRules::new(&served, &holders, &trusted, &snapshot.routed());
+        if rules == **snapshot.rules() {
             return Ok(());
         }
         self.publish(&mut state)
@@ -399,7 +400,9 @@ impl Publisher {
         // Certificates first: a host that is routed must not be refused at the handshake.
         let brought = brought(&served, &holders);
         let trusted = self.parts.certificates.cover(snapshot.hosts(), &brought)?;
-        let snapshot = snapshot.ruled_by(HostRules::new(&served, &holders, &trusted));
+        let rules = Arc::new(HostRules::new(&served, &holders, &trusted, &snapshot.routed()));
+        self.parts.certificates.demand(rules.clone());
+        let snapshot = snapshot.ruled_by(rules);
         self.cell.publish(Arc::new(snapshot));
         state.generation = generation;
         self.published.store(Arc::new(state.current.clone()));

@@ -39,7 +39,7 @@ pub struct Snapshot {
     pub revisions: Vec<Revision>,
     routes: RouteTable<Arc<Route>>,
     hosts: Vec<HostPattern>,
-    rules: HostRules,
+    rules: Arc<HostRules>,
 }
 
 /// One claim of a project on a host and path, ready to answer.
@@ -109,7 +109,7 @@ impl Snapshot {
             revisions: Vec::new(),
             routes: RouteTableBuilder::new().build(),
             hosts: Vec::new(),
-            rules: HostRules::default(),
+            rules: Arc::default(),
         }
     }
 
@@ -149,16 +149,16 @@ impl Snapshot {
             revisions: served.iter().map(|served| served.manifest.revision.clone()).collect(),
             routes: routes.build(),
             hosts: hosts.into_iter().collect(),
-            rules: HostRules::default(),
+            rules: Arc::default(),
         }
     }
 
     /// The same under these rules.
-    pub fn ruled_by(self, rules: HostRules) -> Self {
+    pub fn ruled_by(self, rules: Arc<HostRules>) -> Self {
         Self { rules, ..self }
     }
 
-    pub fn rules(&self) -> &HostRules {
+    pub fn rules(&self) -> &Arc<HostRules> {
         &self.rules
     }
 
@@ -173,6 +173,11 @@ impl Snapshot {
 
     pub fn routes(&self) -> &RouteTable<Arc<Route>> {
         &self.routes
+    }
+
+    /// Every host that has a route.
+    pub(crate) fn routed(&self) -> HashSet<&HostPattern> {
+        self.routes.routes().map(|(claim, _)| &claim.host).collect()
     }
 
     /// Every name that wants a certificate. Together they cover every host that is answered.

@@ -23,7 +23,7 @@ use tokio::{
 
 pub use self::answer::{Answer, Stream};
 pub(crate) use self::tls::{Roots, shake_hands};
-use crate::PATIENCE;
+use crate::{Certificate, PATIENCE};
 
 /// What is spoken, and over what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,11 +90,12 @@ impl Client {
         address: SocketAddr,
         host: &str,
         roots: &Roots,
+        own: Option<&Certificate>,
     ) -> Self {
         let tcp = TcpStream::connect(address).await.expect("the node accepts connections");
         let (sender, connection) = if protocol.is_secure() {
             let alpn: &[u8] = if protocol.is_h2() { b"h2" } else { b"http/1.1" };
-            let stream = shake_hands(tcp, host, alpn, roots).await;
+            let stream = shake_hands(tcp, host, alpn, roots, own).await;
             let stream = stream.unwrap_or_else(|error| panic!("no TLS with {host}: {error}"));
             assert_eq!(stream.get_ref().1.alpn_protocol(), Some(alpn), "by ALPN");
             begin(protocol, stream).await

@@ -19,7 +19,7 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use crate::{
-    Answer, Client, Metrics, PATIENCE, Protocol, Raw, Stream,
+    Answer, Certificate, Client, Metrics, PATIENCE, Protocol, Raw, Stream,
     client::{self, Roots},
     empty, fixture, home,
     home::Home,
@@ -136,8 +136,18 @@ impl TestNode {
 
     /// A connection to one host.
     pub async fn client(&self, protocol: Protocol, host: &str) -> Client {
+        self.client_with(protocol, host, None).await
+    }
+
+    /// The same of a client that shows its own certificate if it is asked for one.
+    pub async fn client_with(
+        &self,
+        protocol: Protocol,
+        host: &str,
+        own: Option<&Certificate>,
+    ) -> Client {
         let address = if protocol.is_secure() { self.https() } else { self.http() };
-        Client::connect(protocol, address, host, &Roots::read(&self.root())).await
+        Client::connect(protocol, address, host, &Roots::read(&self.root()), own).await
     }
 
     /// One request over a connection of its own.
@@ -155,7 +165,7 @@ impl TestNode {
     /// When the node refuses, or shows a certificate that is not to be trusted for `host`.
     pub async fn shake_hands(&self, host: &str) -> io::Result<TlsStream<TcpStream>> {
         let tcp = TcpStream::connect(self.https()).await?;
-        client::shake_hands(tcp, host, b"http/1.1", &Roots::read(&self.root())).await
+        client::shake_hands(tcp, host, b"http/1.1", &Roots::read(&self.root()), None).await
     }
 
     /// The next event of this name behind the last one that was waited for.

@@ -20,6 +20,7 @@
 //! files of mode 0600.
 
 pub mod acme;
+pub mod clients;
 pub mod defaults;
 pub mod held;
 pub mod local_authority;
@@ -30,10 +31,11 @@ pub mod supplied;
 pub mod tickets;
 pub mod trust;
 
+pub use clients::{ClientAuthorities, ClientAuthoritiesError};
 pub use held::{HeldCertificate, InvalidCertificate};
 pub use local_authority::{LocalAuthority, Subject};
 pub use resolver::{CertificateResolver, CertificateTable};
-pub use server_config::{provider, server_config};
+pub use server_config::{provider, server_config, server_config_for_clients};
 pub use supplied::{Supplied, SuppliedError};
 pub use tickets::Tickets;
 pub use trust::{TrustError, TrustStores, Trusted};

@@ -8,11 +8,14 @@ use rustls::{
         CryptoProvider,
         aws_lc_rs::{self, cipher_suite, kx_group},
     },
-    server::{ProducesTickets, ResolvesServerCert, ServerSessionMemoryCache},
+    server::{
+        NoServerSessionStorage, ProducesTickets, ResolvesServerCert, ServerSessionMemoryCache,
+        WebPkiClientVerifier, danger::ClientCertVerifier,
+    },
     version::{TLS12, TLS13},
 };
 
-use crate::defaults;
+use crate::{ClientAuthorities, clients::UnusableAuthorities, defaults};
 
 /// aws-lc-rs with the suites and groups we offer. Passed explicitly wherever TLS is set up: another
 /// crate of the program may have installed another default.
@@ -48,16 +51,42 @@ pub fn server_config(
     resolver: Arc<dyn ResolvesServerCert>,
     tickets: Arc<dyn ProducesTickets>,
 ) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = usual(resolver, tickets, WebPkiClientVerifier::no_client_auth())?;
+    config.session_storage = ServerSessionMemoryCache::new(defaults::SESSIONS);
+    Ok(Arc::new(config))
+}
+
+/// The same for hosts that only clients with a certificate may ask. `tickets` are to be those of this
+/// policy alone, for who resumes is not asked again.
+///
+/// # Errors
+///
+/// If the authorities cannot be used, although they were judged.
+pub fn server_config_for_clients(
+    resolver: Arc<dyn ResolvesServerCert>,
+    tickets: Arc<dyn ProducesTickets>,
+    clients: &ClientAuthorities,
+) -> Result<Arc<ServerConfig>, UnusableAuthorities> {
+    let mut config = usual(resolver, tickets, clients.verifier()?)?;
+    // There may be many policies, and who takes no tickets is rare: no room is held for each.
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    Ok(Arc::new(config))
+}
+
+fn usual(
+    resolver: Arc<dyn ResolvesServerCert>,
+    tickets: Arc<dyn ProducesTickets>,
+    clients: Arc<dyn ClientCertVerifier>,
+) -> Result<ServerConfig, rustls::Error> {
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13, &TLS12])?
-        .with_no_client_auth()
+        .with_client_cert_verifier(clients)
         .with_cert_resolver(resolver);
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.ticketer = tickets;
-    config.session_storage = ServerSessionMemoryCache::new(defaults::SESSIONS);
     // What early data asks for can be replayed by anyone who saw it (RFC 8446 §8).
     config.max_early_data_size = 0;
-    Ok(Arc::new(config))
+    Ok(config)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::{
 };
 
 use pingora_core::protocols::Digest;
+use rustls::pki_types::CertificateDer;
 
 /// What handlers may know of the connection a request came on.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub struct ConnectionInfo {
     pub server_name: Option<Box<str>>,
     /// `None` on a plain connection.
     pub tls: Option<TlsInfo>,
+    /// What the client proved itself with; `None` where it was not asked to.
+    pub proof: Option<ClientProof>,
     received: AtomicU64,
     sent: AtomicU64,
     aborted: AtomicBool,
@@ -33,12 +36,25 @@ pub struct TlsInfo {
     pub cipher: &'static str,
 }
 
+/// A certificate that the client showed, verified, and what it was verified by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientProof {
+    /// As whoever picked the configuration calls it.
+    pub policy: ClientPolicy,
+    /// The client's own first.
+    pub certificates: Vec<CertificateDer<'static>>,
+}
+
+/// The name of what is demanded of clients: the same for the same demand, and for no other.
+pub type ClientPolicy = [u8; 32];
+
 impl ConnectionInfo {
     pub(crate) fn new(client: SocketAddr) -> Self {
         Self {
             client,
             server_name: None,
             tls: None,
+            proof: None,
             received: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             aborted: AtomicBool::new(false),
@@ -46,11 +62,17 @@ impl ConnectionInfo {
     }
 
     /// The same connection after its handshake.
-    pub(crate) fn secured(&self, server_name: Option<&str>, tls: TlsInfo) -> Self {
+    pub(crate) fn secured(
+        &self,
+        server_name: Option<&str>,
+        tls: TlsInfo,
+        proof: Option<ClientProof>,
+    ) -> Self {
         Self {
             client: self.client,
             server_name: server_name.map(Into::into),
             tls: Some(tls),
+            proof,
             received: AtomicU64::new(self.received()),
             sent: AtomicU64::new(self.sent()),
             aborted: AtomicBool::new(false),

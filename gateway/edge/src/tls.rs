@@ -16,7 +16,7 @@ use tracing::debug;
 
 use crate::{
     defaults,
-    info::TlsInfo,
+    info::{ClientPolicy, ClientProof, TlsInfo},
     limits::Limits,
     metrics::{Ending, Handshake, Metrics},
     stream::Secured,
@@ -35,7 +35,23 @@ const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 /// The ALPN list of what it gives should hold of `h2`, `http/1.1` what the listener is to speak, or
 /// `acme-tls/1` alone for a challenge. `None` refuses the client with an `unrecognized_name` alert.
 pub trait PickConfig: Send + Sync + 'static {
-    fn pick(&self, hello: &ClientHello<'_>) -> Option<Arc<ServerConfig>>;
+    fn pick(&self, hello: &ClientHello<'_>) -> Option<Picked>;
+}
+
+/// The configuration for one handshake.
+#[derive(Debug, Clone)]
+pub struct Picked {
+    pub config: Arc<ServerConfig>,
+    /// What the configuration demands of clients, by name; such a configuration lets nobody in without a
+    /// certificate.
+    pub clients: Option<ClientPolicy>,
+}
+
+/// One that demands nothing.
+impl From<Arc<ServerConfig>> for Picked {
+    fn from(config: Arc<ServerConfig>) -> Self {
+        Self { config, clients: None }
+    }
 }
 
 /// Shakes hands within the time limit. An error says how a connection ended that cannot be served.
@@ -47,16 +63,16 @@ pub(crate) async fn shake_hands(
 ) -> Result<(TlsStream<Wire>, Secured), Ending> {
     let client = wire.info.client;
     let (result, error, tls) = match timeout(limits.handshake, handshake(wire, pick)).await {
-        Ok(Ok(tls)) if tls.get_ref().1.alpn_protocol() == Some(ACME_TLS) => {
-            (Handshake::Challenge, None, Some(tls))
+        Ok(Ok((tls, _))) if tls.get_ref().1.alpn_protocol() == Some(ACME_TLS) => {
+            (Handshake::Challenge, None, Some((tls, None)))
         }
-        Ok(Ok(tls)) => (Handshake::Completed, None, Some(tls)),
+        Ok(Ok(shaken)) => (Handshake::Completed, None, Some(shaken)),
         Ok(Err(Failure::UnknownName)) => (Handshake::UnknownName, None, None),
         Ok(Err(Failure::Io(error))) => (Handshake::Failed, Some(error), None),
         Err(_) => (Handshake::Timeout, None, None),
     };
     metrics.handshake(result);
-    let Some(mut tls) = tls else {
+    let Some((mut tls, policy)) = tls else {
         debug!(client.addr = %client, ?result, ?error, "handshake failed");
         return Err(Ending::Handshake);
     };
@@ -64,7 +80,7 @@ pub(crate) async fn shake_hands(
         let _ = timeout(defaults::GOODBYE, tls.shutdown()).await;
         return Err(Ending::Closed);
     }
-    let secured = describe(&mut tls);
+    let secured = describe(&mut tls, policy);
     Ok((tls, secured))
 }
 
@@ -73,11 +89,17 @@ enum Failure {
     Io(io::Error),
 }
 
-async fn handshake(wire: Wire, pick: &dyn PickConfig) -> Result<TlsStream<Wire>, Failure> {
+async fn handshake(
+    wire: Wire,
+    pick: &dyn PickConfig,
+) -> Result<(TlsStream<Wire>, Option<ClientPolicy>), Failure> {
     let start = LazyConfigAcceptor::new(Acceptor::default(), wire).await.map_err(Failure::Io)?;
-    let config = pick.pick(&start.client_hello());
-    match config {
-        Some(config) => start.into_stream(config).await.map_err(Failure::Io),
+    let picked = pick.pick(&start.client_hello());
+    match picked {
+        Some(Picked { config, clients }) => {
+            let stream = start.into_stream(config).await.map_err(Failure::Io)?;
+            Ok((stream, clients))
+        }
         None => {
             let mut wire = start.io;
             // A client that does not take the alert learns the same from the close.
@@ -89,12 +111,18 @@ async fn handshake(wire: Wire, pick: &dyn PickConfig) -> Result<TlsStream<Wire>,
 }
 
 /// Gives the wire what the handshake settled, and pingora its digest of it.
-fn describe(tls: &mut TlsStream<Wire>) -> Secured {
+fn describe(tls: &mut TlsStream<Wire>, policy: Option<ClientPolicy>) -> Secured {
     let (wire, connection) = tls.get_mut();
     let version = connection.protocol_version().and_then(|v| v.as_str()).unwrap_or("");
     let cipher =
         connection.negotiated_cipher_suite().and_then(|s| s.suite().as_str()).unwrap_or("");
-    wire.info = Arc::new(wire.info.secured(connection.server_name(), TlsInfo { version, cipher }));
+    // Without a certificate nothing is proved, whatever was to be.
+    let proof = policy.zip(connection.peer_certificates()).map(|(policy, certificates)| {
+        let certificates = certificates.iter().map(|it| it.clone().into_owned()).collect();
+        ClientProof { policy, certificates }
+    });
+    let tls = TlsInfo { version, cipher };
+    wire.info = Arc::new(wire.info.secured(connection.server_name(), tls, proof));
     let alpn = connection.alpn_protocol().map(|protocol| match protocol {
         b"h2" => ALPN::H2,
         b"http/1.1" => ALPN::H1,

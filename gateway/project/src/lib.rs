@@ -44,7 +44,7 @@ pub use artefact::ArtefactFile;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity, explain};
 pub use load::{LoadOptions, Loaded, load};
 pub use model::{
-    Application, Certificate, Domain, Function, Group, Https, Library, Project, Record, SiteRoot,
-    Source, Unserved, Website,
+    Application, Certificate, ClientCa, Domain, Function, Group, Https, Library, Project, Record,
+    SiteRoot, Source, Unserved, Website,
 };
 pub use separate::{Separate, separate};

@@ -94,6 +94,8 @@ pub struct Domain {
     pub about: About,
     pub host: HostPattern,
     pub certificate: Certificate,
+    /// Whose clients alone are let in; none where everybody is.
+    pub client_ca: Option<ClientCa>,
     pub https: Https,
     /// In the order in which they are written; those of one name and type have one TTL.
     pub records: Vec<Record>,
@@ -128,6 +130,14 @@ pub enum Certificate {
     Auto,
     /// From the project: each is PEM, or the path of a file of it in the repository.
     Inline { chain: Arc<str>, key: Arc<str>, place: Place },
+}
+
+/// Authorities that sign the certificates of clients.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCa {
+    /// PEM, or the path of a file of it in the repository.
+    pub source: Arc<str>,
+    pub place: Place,
 }
 
 /// The key never reaches a log.

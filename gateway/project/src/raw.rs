@@ -76,6 +76,7 @@ pub(crate) struct Domain {
     pub(crate) certificate_type: Written<Text>,
     pub(crate) certificate_chain: Written<Text>,
     pub(crate) certificate_key: Written<Text>,
+    pub(crate) client_ca: Written<Text>,
     pub(crate) records: Written<Vec<Record>>,
     pub(crate) redirect: Written<bool>,
     pub(crate) hsts: Written<bool>,
@@ -237,6 +238,7 @@ impl Domain {
             certificate_type: certificate.text("type"),
             certificate_chain: certificate.text("cert"),
             certificate_key: certificate.text("key"),
+            client_ca: fields.text("client_ca"),
             records: fields
                 .items("records")
                 .map(|items| items.into_iter().map(Record::read).collect()),

@@ -153,6 +153,9 @@ fn domain(dice: &mut Dice, n: usize) -> Value {
     ]);
     let https = dice.of(&[json!(null), json!({"hsts": false}), json!({"redirect": false})]);
     let mut domain = json!({"fqdn": fqdn, "certificate": certificate, "https": https});
+    if dice.roll(3) == 0 {
+        domain["client_ca"] = json!("certs/clients.pem");
+    }
     if !fqdn.starts_with('*') {
         domain["records"] = (0..dice.roll(8)).map(|n| record(dice, n)).collect();
     }
@@ -342,11 +345,12 @@ fn print(project: &Project) -> Files {
         };
         let records: Vec<_> = it.records.iter().map(record).collect();
         let https = json!({"redirect": it.https.redirect, "hsts": it.https.hsts});
-        put(
-            "domains",
-            head!(it),
-            json!({"fqdn": fqdn, "certificate": certificate, "https": https, "records": records}),
-        );
+        let mut body =
+            json!({"fqdn": fqdn, "certificate": certificate, "https": https, "records": records});
+        if let Some(client_ca) = &it.client_ca {
+            body["client_ca"] = json!(*client_ca.source);
+        }
+        put("domains", head!(it), body);
     }
     for it in &project.libraries {
         let repository = repository(it.repository.as_ref());

@@ -160,7 +160,7 @@ fn documents() -> Vec<(&'static str, Value)> {
         (
             "domains/x.yaml",
             vec![
-                json!({"fqdn": "x.example.com", "certificate": certificate, "https": {"redirect": false, "hsts": true}}),
+                json!({"fqdn": "x.example.com", "certificate": certificate, "client_ca": "c", "https": {"redirect": false, "hsts": true}}),
             ],
         ),
         ("domains/x.yaml", vec![json!({"fqdn": "x.example.com", "certificate": {"type": "auto"}})]),

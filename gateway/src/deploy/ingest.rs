@@ -5,6 +5,7 @@
 
 mod cache;
 mod certificate;
+mod client_ca;
 mod files;
 
 use bytes::Bytes;
@@ -22,7 +23,10 @@ use headgate_website::{Encoded, SiteFile, SiteTable, is_served};
 pub use self::cache::IngestCache;
 use self::files::{Files, StoreFileError};
 use super::{DeployError, Progress, progress::Counter};
-use crate::{event::Stage, manifest::CertificateEntry};
+use crate::{
+    event::Stage,
+    manifest::{CertificateEntry, ClientsEntry},
+};
 
 /// What a project's files became.
 #[derive(Debug, Default)]
@@ -35,9 +39,18 @@ pub(super) struct Ingested {
     pub(super) libraries: Vec<Option<Digest>>,
     /// One for each website, in order.
     pub(super) sites: Vec<SiteTable>,
-    /// One for each domain, in order; `None` where the node comes by one itself.
-    pub(super) certificates: Vec<Option<CertificateEntry>>,
+    /// One for each domain, in order.
+    pub(super) tls: Vec<DomainTls>,
     pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+/// What a domain's files say about its handshakes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct DomainTls {
+    /// `None` where the node comes by one itself.
+    pub(super) certificate: Option<CertificateEntry>,
+    /// `None` where everybody is let in.
+    pub(super) clients: Option<ClientsEntry>,
 }
 
 /// Stores whatever `before` does not know. The cache that comes back holds what the project uses; after
@@ -173,8 +186,8 @@ impl Ingest<'_> {
             self.done.sites.push(site);
         }
         for domain in &project.domains {
-            let certificate = self.certificate(domain)?;
-            self.done.certificates.push(certificate);
+            let (certificate, clients) = (self.certificate(domain)?, self.clients(domain)?);
+            self.done.tls.push(DomainTls { certificate, clients });
         }
         Ok(())
     }

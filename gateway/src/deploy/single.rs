@@ -18,7 +18,7 @@ use tokio::task;
 use super::{
     Candidate, DeployError, IngestCache, Prepared, Preparing, Progress, Reach,
     guest::capped_limits,
-    ingest::{Extent, ingest},
+    ingest::{DomainTls, Extent, ingest},
 };
 use crate::manifest::Manifest;
 
@@ -107,9 +107,9 @@ pub(crate) async fn single(
     if diagnostics.iter().any(prevents) {
         return Ok(Single::Refused(diagnostics));
     }
-    // Nothing is served, so no certificate is shown.
-    let certificates = vec![None; project.domains.len()];
-    let prepared = Prepared { project, guests, sites: Vec::new(), certificates };
+    // Nothing is served, so nobody shakes hands.
+    let tls = vec![DomainTls::default(); project.domains.len()];
+    let prepared = Prepared { project, guests, sites: Vec::new(), tls };
     let manifest = Box::new(prepared.manifest(revision, sources));
     Ok(Single::Ready { manifest, diagnostics, elsewhere })
 }

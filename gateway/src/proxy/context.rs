@@ -6,6 +6,7 @@ use std::{
     time::Instant,
 };
 
+use headgate_edge::{ClientProof, ConnectionInfo};
 use headgate_executor::Phases;
 use headgate_types::RequestId;
 use pingora_core::protocols::http::ServerSession;
@@ -58,6 +59,11 @@ pub(super) fn host(request: &RequestHeader) -> Option<&str> {
 
 pub(super) fn is_secure(session: &ServerSession) -> bool {
     session.digest().is_some_and(|digest| digest.ssl_digest.is_some())
+}
+
+/// What the client proved itself with when the connection began.
+pub(super) fn client_proof(session: &ServerSession) -> Option<&ClientProof> {
+    session.digest().and_then(ConnectionInfo::of_digest)?.proof.as_ref()
 }
 
 /// A request by loopback address is one for `localhost`, so that `http://127.0.0.1:8080` just works.

@@ -8,6 +8,7 @@ mod upload;
 
 use std::net::IpAddr;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use futures::FutureExt;
 use headgate_executor::{
@@ -26,7 +27,11 @@ use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use self::upload::Upload;
-use super::{RequestContext, context::is_secure, respond, trace};
+use super::{
+    RequestContext,
+    context::{client_proof, is_secure},
+    respond, trace,
+};
 use crate::snapshot::Route;
 
 type Written = pingora_error::Result<()>;
@@ -200,20 +205,25 @@ fn guest_request(
     let mut parts = session.req_header().as_owned_parts();
     let client = session.client_addr().and_then(|addr| addr.as_inet()).map(|addr| addr.ip());
     let secure = is_secure(session);
-    pass_on(&mut parts.headers, &Hop { id: ctx.id, span: ctx.span, secure, client });
+    let certificate = client_proof(session).and_then(|proof| proof.certificates.first());
+    let certificate = certificate.map(AsRef::as_ref);
+    let hop = Hop { id: ctx.id, span: ctx.span, secure, client, certificate };
+    pass_on(&mut parts.headers, &hop);
     Request::from_parts(parts, body)
 }
 
 /// What this node knows of a request better than its client.
-pub(crate) struct Hop {
+pub(crate) struct Hop<'a> {
     pub(crate) id: RequestId,
     pub(crate) span: [u8; 8],
     pub(crate) secure: bool,
     pub(crate) client: Option<IpAddr>,
+    /// The client's, verified, as DER.
+    pub(crate) certificate: Option<&'a [u8]>,
 }
 
 /// Makes the fields a client sent those that a guest sees.
-pub(crate) fn pass_on(fields: &mut HeaderMap, hop: &Hop) {
+pub(crate) fn pass_on(fields: &mut HeaderMap, hop: &Hop<'_>) {
     strip_hop_by_hop(fields);
     fields.remove(header::EXPECT); // answered by `Upload`, so the guest has nothing to expect
     let id = HeaderValue::from_bytes(&hop.id.to_hex()).expect("hex digits are a valid value");
@@ -225,8 +235,24 @@ pub(crate) fn pass_on(fields: &mut HeaderMap, hop: &Hop) {
     if let Some(value) = hop.client.and_then(|ip| HeaderValue::try_from(ip.to_string()).ok()) {
         fields.insert(FORWARDED_FOR, value);
     }
+    tell_certificate(fields, hop.certificate);
 }
 
+/// What a client says of its own certificate is not to be believed (RFC 9440 §2.4).
+fn tell_certificate(fields: &mut HeaderMap, certificate: Option<&[u8]>) {
+    fields.remove(CLIENT_CERT_CHAIN);
+    match certificate {
+        Some(der) => {
+            let value = HeaderValue::try_from(format!(":{}:", STANDARD.encode(der)));
+            fields.insert(CLIENT_CERT, value.expect("base64 is a valid value"));
+        }
+        None => _ = fields.remove(CLIENT_CERT),
+    }
+}
+
+/// A byte sequence of structured fields (RFC 9440 §2.2).
+const CLIENT_CERT: HeaderName = HeaderName::from_static("client-cert");
+const CLIENT_CERT_CHAIN: HeaderName = HeaderName::from_static("client-cert-chain");
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 

@@ -162,6 +162,16 @@ pub(super) async fn redirect(
     say(session, ctx, StatusCode::PERMANENT_REDIRECT, text, &fields).await
 }
 
+/// RFC 9110 §15.5.20: a client that is told so asks again over a connection of its own.
+pub(super) async fn misdirected(
+    session: &mut ServerSession,
+    ctx: &mut RequestContext<'_>,
+) -> Written {
+    let text = "This site is served over another connection than this one: over HTTPS, begun for its \
+                own name, and with a certificate where it asks for one.";
+    say(session, ctx, StatusCode::MISDIRECTED_REQUEST, text, &[]).await
+}
+
 /// RFC 8555 §8.3 has it so, the media type included.
 pub(super) async fn challenge(
     session: &mut ServerSession,

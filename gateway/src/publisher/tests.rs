@@ -209,7 +209,7 @@ fn certificate_shown(lab: &Lab, host: &str) -> Vec<u8> {
     acceptor.read_tls(&mut &*hello).unwrap();
     let accepted = acceptor.accept().map_err(|(error, _)| error).unwrap().unwrap();
     let pick = lab.publisher().parts.certificates.pick_config().unwrap();
-    let config = pick.pick(&accepted.client_hello()).unwrap();
+    let config = pick.pick(&accepted.client_hello()).unwrap().config;
     let mut server = accepted.into_connection(config).map_err(|(error, _)| error).unwrap();
     while server.wants_write() {
         server.write_tls(&mut flight).unwrap();

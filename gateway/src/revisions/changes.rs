@@ -181,6 +181,7 @@ mod tests {
             https: HttpsEntry::default(),
             records: Vec::new(),
             certificate: None,
+            clients: None,
         };
         let website = WebsiteEntry {
             application: None,

@@ -23,8 +23,16 @@ pub enum Aliases {
 }
 
 impl Aliases {
-    /// Where what answers under these domain resources of a project is found, too.
+    /// Where what answers under these domain resources of a project is found, too. A domain that lets in
+    /// only clients with a certificate has no other name, for there anybody could come in.
     pub fn hosts(&self, manifest: &Manifest, domains: &[String]) -> BTreeSet<HostPattern> {
+        let closed = |name: &String| {
+            manifest.domains.iter().any(|domain| domain.name == *name && domain.clients.is_some())
+        };
+        let (closed, domains): (Vec<_>, Vec<_>) = domains.iter().partition(|name| closed(name));
+        if domains.is_empty() && !closed.is_empty() {
+            return BTreeSet::new();
+        }
         let mut names = Vec::new();
         match self {
             Self::None => {}
@@ -37,7 +45,7 @@ impl Aliases {
                     return BTreeSet::new();
                 };
                 if has_several_domains(manifest) {
-                    let labels = domains.iter().filter_map(|domain| host_label(domain));
+                    let labels = domains.into_iter().filter_map(|domain| host_label(domain));
                     names.extend(labels.map(|domain| format!("{domain}.{project}.{zone}")));
                 }
                 names.push(format!("{project}.{zone}"));
@@ -110,6 +118,7 @@ mod tests {
             host: format!("{}.example.com", name.to_lowercase()).parse().unwrap(),
             https: HttpsEntry::default(),
             certificate: None,
+            clients: None,
             records: Vec::new(),
         };
         Manifest {

@@ -5,10 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use headgate_types::HostPattern;
+use headgate_types::{Digest, HostPattern};
 
 use super::Served;
-use crate::domains::Holders;
+use crate::{
+    domains::Holders,
+    manifest::{ClientsEntry, DomainEntry},
+};
 
 /// What one host demands.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -17,26 +20,32 @@ pub struct HostRule {
     pub redirect: bool,
     /// Browsers are told to ask for HTTPS alone from now on (RFC 6797).
     pub hsts: bool,
+    /// The policy by which clients have to prove themselves in the handshake.
+    pub clients: Option<Digest>,
 }
 
-/// The rules of every host of a snapshot, by the most specific pattern.
+/// The rules of every host of a snapshot, by the most specific pattern: the one that its routes go by, too.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct HostRules {
     exact: HashMap<Box<str>, HostRule>,
     /// By the part behind `*.`.
     wildcard: HashMap<Box<str>, HostRule>,
+    /// Whom each of the policies lets in.
+    clients: HashMap<Digest, ClientsEntry>,
 }
 
 impl HostRules {
-    /// `trusted` are the hosts whose certificate a browser takes without being told to. The others are left
-    /// as they are: sent to HTTPS, their visitors would meet a warning, and with HSTS one that they could
+    /// `trusted` are the hosts whose certificate a browser takes without being told to. The others are not
+    /// redirected: sent to HTTPS, their visitors would meet a warning, and with HSTS one that they could
     /// not pass.
     ///
-    /// Of a host that several projects name, the rules are those of who `holds` it.
+    /// Of a host that several projects name, the rules are those of who `holds` it; a host without `routes` has
+    /// none of its own, because a wildcard's answer for it.
     pub(crate) fn new(
         served: &[Arc<Served>],
         holders: &Holders,
         trusted: &HashSet<HostPattern>,
+        routed: &HashSet<&HostPattern>,
     ) -> Self {
         let mut rules = Self::default();
         let domains = served.iter().flat_map(|served| {
@@ -44,21 +53,40 @@ impl HostRules {
             let domains = served.manifest.domains.iter();
             domains.filter(move |domain| holders.get(&domain.host) == Some(project))
         });
-        for domain in domains.filter(|domain| trusted.contains(&domain.host)) {
-            let rule = HostRule { redirect: domain.https.redirect, hsts: domain.https.hsts };
-            let place = match &domain.host {
-                HostPattern::Exact(name) => rules.exact.entry(name.as_str().into()),
-                HostPattern::Wildcard(base) => rules.wildcard.entry(base.as_str().into()),
-            };
-            // The same host may be a domain of several applications: what one of them opts out of is out.
-            place
-                .and_modify(|known| {
-                    known.redirect &= rule.redirect;
-                    known.hsts &= rule.hsts;
-                })
-                .or_insert(rule);
+        for domain in domains.filter(|domain| routed.contains(&domain.host)) {
+            rules.add(domain, trusted.contains(&domain.host));
+        }
+        if rules.exact.values().chain(rules.wildcard.values()).all(|it| *it == HostRule::default())
+        {
+            return Self::default();
         }
         rules
+    }
+
+    fn add(&mut self, domain: &DomainEntry, trusted: bool) {
+        let clients = domain.clients.as_ref().map(|clients| {
+            let policy = clients.policy();
+            self.clients.entry(policy).or_insert_with(|| clients.clone());
+            policy
+        });
+        let rule = HostRule {
+            redirect: trusted && domain.https.redirect,
+            hsts: trusted && domain.https.hsts,
+            clients,
+        };
+        let place = match &domain.host {
+            HostPattern::Exact(name) => self.exact.entry(name.as_str().into()),
+            HostPattern::Wildcard(base) => self.wildcard.entry(base.as_str().into()),
+        };
+        // The same host may be a domain of several applications: what one of them opts out of is out, and
+        // whom one of them does not let in stays outside.
+        place
+            .and_modify(|known| {
+                known.redirect &= rule.redirect;
+                known.hsts &= rule.hsts;
+                known.clients = known.clients.or(rule.clients);
+            })
+            .or_insert(rule);
     }
 
     /// Allocates nothing. `host` is in lower case.
@@ -69,5 +97,10 @@ impl HostRules {
         }
         let wildcard = || self.wildcard.get(host.split_once('.')?.1);
         self.exact.get(host).or_else(wildcard).copied().unwrap_or_default()
+    }
+
+    /// Every policy for clients, with whom it lets in.
+    pub fn clients(&self) -> impl Iterator<Item = (&Digest, &ClientsEntry)> {
+        self.clients.iter()
     }
 }

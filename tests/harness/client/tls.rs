@@ -1,16 +1,16 @@
-//! TLS as a client that trusts the node's authority and nobody else.
+//! TLS as a client that trusts the node's authority and nobody else, with a certificate of its own or without.
 
 use std::{io, path::Path, sync::Arc};
 
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::aws_lc_rs,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 
-use crate::PATIENCE;
+use crate::{Certificate, PATIENCE};
 
 /// Whom a client trusts.
 #[derive(Debug, Clone)]
@@ -33,13 +33,21 @@ pub(crate) async fn shake_hands(
     host: &str,
     alpn: &[u8],
     roots: &Roots,
+    own: Option<&Certificate>,
 ) -> io::Result<TlsStream<TcpStream>> {
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
+    let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .expect("the provider has both versions")
-        .with_root_certificates(roots.0.clone())
-        .with_no_client_auth();
+        .with_root_certificates(roots.0.clone());
+    let mut config = match own {
+        None => config.with_no_client_auth(),
+        Some(Certificate { cert, key }) => {
+            let cert = CertificateDer::from_pem_file(cert).expect("tests write certificates");
+            let key = PrivateKeyDer::from_pem_file(key).expect("and keys");
+            config.with_client_auth_cert(vec![cert], key).expect("that belong together")
+        }
+    };
     config.alpn_protocols = vec![alpn.to_vec()];
     let name = ServerName::try_from(host.to_owned()).expect("tests use valid names");
     let shaken = TlsConnector::from(Arc::new(config)).connect(name, tcp);

@@ -8,7 +8,7 @@ use std::{
 
 use headgate_edge::{
     Admission, AdmissionLimits, BindOptions, Drained, Edge, Limits, Listener, Metrics, PickConfig,
-    Transport, bind, serve,
+    Picked, Transport, bind, serve,
 };
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use rustls::{
@@ -233,10 +233,10 @@ impl Pick {
 }
 
 impl PickConfig for Pick {
-    fn pick(&self, hello: &ClientHello<'_>) -> Option<Arc<ServerConfig>> {
+    fn pick(&self, hello: &ClientHello<'_>) -> Option<Picked> {
         if hello.alpn().is_some_and(|mut alpn| alpn.any(|protocol| protocol == b"acme-tls/1")) {
-            return Some(Arc::clone(&self.challenge));
+            return Some(Arc::clone(&self.challenge).into());
         }
-        (hello.server_name() == Some("edge.test")).then(|| Arc::clone(&self.usual))
+        (hello.server_name() == Some("edge.test")).then(|| Arc::clone(&self.usual).into())
     }
 }

@@ -1,13 +1,16 @@
 //! Domains, and how functions and websites refer to them.
 
-use std::net::IpAddr;
+use std::{
+    collections::{HashMap, hash_map},
+    net::IpAddr,
+};
 
 use headgate_types::HostPattern;
 
 use super::{Compiler, scope::file_to_add};
 use crate::{
     diagnostic::{Diagnostic, Place, Severity, codes, quoted},
-    model::{Certificate, Domain, Group, Https},
+    model::{Certificate, ClientCa, Domain, Group, Https},
     raw,
     schema::{At, Text, Written},
 };
@@ -32,21 +35,33 @@ impl Compiler<'_> {
             domains.extend(domain);
         }
         self.check_records_of_each_other(&domains);
+        self.check_clients_of_each_other(&domains);
         domains
     }
 
     fn domain(&mut self, resource: raw::Resource<raw::Domain>) -> Option<Domain> {
         let (id, about) = self.identify(Group::Domains, &resource);
         let raw::Resource { application, name, place, body, .. } = resource;
-        let certificate = self.certificate(&body);
+        let (certificate, client_ca) = (self.certificate(&body), self.client_ca(&body));
         let on = |flag: &Written<bool>| flag.clone().value().is_none_or(|flag| flag.value);
         let https = Https { redirect: on(&body.redirect), hsts: on(&body.hsts) };
         let hint = "add the host name, such as `fqdn: shop.example.com`";
         let fqdn = self.require(body.fqdn, "fqdn", "a domain", &place, hint)?;
         let host = self.host(&fqdn)?;
         let records = self.records(body.records, &host);
-        let (certificate, place) = (certificate?, fqdn.place);
-        Some(Domain { application, name, id, about, host, certificate, https, records, place })
+        let (certificate, client_ca, place) = (certificate?, client_ca?, fqdn.place);
+        Some(Domain {
+            application,
+            name,
+            id,
+            about,
+            host,
+            certificate,
+            client_ca,
+            https,
+            records,
+            place,
+        })
     }
 
     fn host(&mut self, fqdn: &At<Text>) -> Option<HostPattern> {
@@ -86,6 +101,57 @@ impl Compiler<'_> {
         // Where the key is written is no place to show a line of.
         let place = body.certificate_type.place().unwrap_or(place).clone();
         Some(Certificate::Inline { chain, key, place })
+    }
+
+    /// `None` after a mistake: a host that was to be closed is not left open.
+    fn client_ca(&mut self, body: &raw::Domain) -> Option<Option<ClientCa>> {
+        match &body.client_ca {
+            Written::Absent => Some(None),
+            Written::Value(At { value, place }) => {
+                Some(Some(ClientCa { source: value.clone(), place: place.clone() }))
+            }
+            Written::Broken => None,
+            Written::Blank(place) => {
+                self.report.push(
+                    Diagnostic::error(codes::UNUSABLE_CLIENT_CA, "`client_ca` is empty")
+                        .at(place.clone())
+                        .hint(
+                            "write the path of a PEM file, such as `client_ca: certs/clients.pem`, or \
+                             remove the key to let everybody in",
+                        ),
+                );
+                None
+            }
+        }
+    }
+
+    /// Files of several applications may be about one host, which lets the same clients in for all of them.
+    fn check_clients_of_each_other(&mut self, domains: &[Domain]) {
+        let mut by_host = HashMap::new();
+        for domain in domains {
+            let first: &Domain = match by_host.entry(&domain.host) {
+                hash_map::Entry::Vacant(vacant) => {
+                    vacant.insert(domain);
+                    continue;
+                }
+                hash_map::Entry::Occupied(first) => first.into_mut(),
+            };
+            let source = |domain: &Domain| domain.client_ca.as_ref().map(|it| it.source.clone());
+            if source(first) == source(domain) {
+                continue;
+            }
+            let place = |domain: &Domain| {
+                domain.client_ca.as_ref().map_or(&domain.place, |it| &it.place).clone()
+            };
+            let host = quoted(&domain.host.to_string());
+            let message = format!("two files let different clients in at {host}");
+            self.report.push(
+                Diagnostic::error(codes::UNUSABLE_CLIENT_CA, message)
+                    .at(place(domain))
+                    .related(place(first), "differs from this one")
+                    .hint("write the same `client_ca` in both, or in neither"),
+            );
+        }
     }
 
     /// Resolves the `domains` of a function or website.

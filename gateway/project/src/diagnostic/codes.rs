@@ -271,6 +271,12 @@ codes! {
          text or as the path of a file in the repository. Both have to belong together, the certificate has \
          to name the domain's host and to be valid now. While that is not so, the node shows one of its \
          own; nothing else about the domain changes.";
+    UNUSABLE_CLIENT_CA = "unusable-client-ca":
+        "A domain with `client_ca` lets in only clients whose certificate one of its authorities signed: PEM \
+         text, or the path of a file in the repository, with one certificate or several. Each has to be an \
+         authority's and valid now, and two files about one host have to say the same. Anything else is an \
+         error, because a host that was to be closed must not be served open: what was served before \
+         stays.";
     HOST_TAKEN = "host-taken":
         "Another project on this node already answers under this host, or under a pattern that \
          overlaps with it: `*.example.com` is every name directly below `example.com`. The first \

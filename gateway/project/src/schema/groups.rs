@@ -200,6 +200,12 @@ pub(crate) const DOMAIN: Document = Document {
             "Where its certificate comes from.",
         ),
         field(
+            "client_ca",
+            Shape::Text,
+            "Certificates of authorities as PEM, or the path of such a file: only clients with a \
+             certificate that one of them signed are let in.",
+        ),
+        field(
             "https",
             Shape::Table(&[
                 field(

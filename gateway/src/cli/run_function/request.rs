@@ -69,6 +69,7 @@ impl Request {
             span: rand::Rng::random::<[u8; 8]>(&mut rng).map(|byte| byte | 1),
             secure: false,
             client: Some(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+            certificate: None,
         };
         let fields = request.headers_mut();
         pass_on(fields, &hop);

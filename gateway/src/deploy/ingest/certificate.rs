@@ -20,6 +20,13 @@ const MOST_NAMES: usize = 5;
 const HINT: &str =
     "give both parts anew, or write `type: auto` instead of the lines below `certificate:`";
 
+/// What stands behind a key that is to hold PEM or a path of it.
+pub(super) enum Pem {
+    Text(String),
+    /// With what is wrong with the file.
+    Neither(String),
+}
+
 impl Ingest<'_> {
     /// `None` where there is none to be used.
     pub(super) fn certificate(
@@ -72,22 +79,29 @@ impl Ingest<'_> {
         key: &str,
         place: &Place,
     ) -> Result<Option<String>, DeployError> {
-        if written.contains("-----BEGIN ") {
-            return Ok(Some(written.to_owned()));
-        }
-        let path = written.trim().trim_start_matches("./");
-        let what = match self.tree.read(path, LARGEST_PEM) {
-            Ok(bytes) => match String::from_utf8(bytes.into()) {
-                Ok(text) => return Ok(Some(text)),
-                Err(_) => "is no PEM file".to_owned(),
-            },
-            Err(ReadError::Changed { .. }) => return Err(DeployError::SourceChanged),
-            Err(error) => format!("cannot be read: {}", Chain(&error)),
+        let what = match self.read_pem(written)? {
+            Pem::Text(text) => return Ok(Some(text)),
+            Pem::Neither(what) => what,
         };
         // What was meant as a key may stand here, so it is not repeated.
         let text = format!("`{key}` is neither PEM nor the path of such a file, which {what}");
         self.unusable(place, &text, HINT);
         Ok(None)
+    }
+
+    pub(super) fn read_pem(&self, written: &str) -> Result<Pem, DeployError> {
+        if written.contains("-----BEGIN ") {
+            return Ok(Pem::Text(written.to_owned()));
+        }
+        let path = written.trim().trim_start_matches("./");
+        match self.tree.read(path, LARGEST_PEM) {
+            Ok(bytes) => Ok(match String::from_utf8(bytes.into()) {
+                Ok(text) => Pem::Text(text),
+                Err(_) => Pem::Neither("is no PEM file".to_owned()),
+            }),
+            Err(ReadError::Changed { .. }) => Err(DeployError::SourceChanged),
+            Err(error) => Ok(Pem::Neither(format!("cannot be read: {}", Chain(&error)))),
+        }
     }
 
     fn unusable(&mut self, place: &Place, text: &str, hint: &str) {
