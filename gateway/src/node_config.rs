@@ -57,7 +57,7 @@ pub struct NodeConfig {
     pub tls: TlsConfig,
     /// Names are unique.
     pub projects: Vec<FollowedProject>,
-    /// The name server that is asked whose a host is; those of the system if there is none.
+    /// The name server that is asked whose a host is and where an ALIAS leads; those of the system if there is none.
     pub resolver: Option<SocketAddr>,
     pub executor: ExecutorConfig,
     pub limits: Limits,

@@ -40,7 +40,6 @@ records:
   - {{name: _sip._tcp, type: SRV, value: 10 5 5060 sip.example.net}}
   - {{name: lab, type: NS, value: [ns.lab.example.com, ns.example.net]}}
   - {{name: ns.lab, type: A, value: 192.0.2.53}}
-  - {{name: blog, type: ALIAS, value: pages.target.invalid}}
 "#
         ),
     );
@@ -67,11 +66,37 @@ records:
     assert_eq!(referral.section("AUTHORITY", "NS"), servers, "{}", referral.text());
     assert_eq!(referral.section("ADDITIONAL", "A"), ["192.0.2.53"], "{}", referral.text());
     assert!(!referral.text().contains("flags: qr aa"), "{}", referral.text());
+}
 
-    // The resolver is the machine's own, and knows nothing below `invalid`: that such a target is answered
-    // with what it has is shown beside `AliasTargets`, which asks a server there.
-    let alias = ask("blog.example.com", "A").await;
-    assert_eq!((alias.status(), alias.data("A").len()), ("NOERROR", 0), "{}", alias.text());
+/// The server of the target is another node.
+#[tokio::test]
+async fn an_alias_is_answered_with_the_addresses_of_its_target() {
+    let target = project(
+        "target.example",
+        "  - {name: pages, type: A, value: [192.0.2.77, 192.0.2.78]}\n  - {name: pages, type: AAAA, value: \"2001:db8::77\"}\n",
+    );
+    let target = TestNode::run(config(&[("target", &target)])).await;
+    let shop = project(
+        "example.com",
+        "  - {name: \"@\", type: ALIAS, value: pages.target.example, ttl: 1m}\n  \
+         - {name: gone, type: ALIAS, value: nothing.target.example}\n",
+    );
+    let mut config = config(&[("shop", &shop)]);
+    config["resolver"] = json!(target.dns().to_string());
+    let node = TestNode::run(config).await;
+    if kdig(node.dns(), &["example.com", "SOA"]).await.is_none() {
+        return;
+    }
+    let ask = async |name: &str, kind: &str| kdig(node.dns(), &[name, kind]).await.unwrap();
+    eventually("the target was found", async || {
+        let found = ask("example.com", "A").await.data("A");
+        (found == ["192.0.2.77", "192.0.2.78"]).then_some(())
+    })
+    .await;
+    assert_eq!(ask("example.com", "AAAA").await.data("AAAA"), ["2001:db8::77"]);
+    let gone = ask("gone.example.com", "A").await;
+    assert_eq!(gone.data("A"), [""; 0], "never the gateway's: {}", gone.text());
+    assert_eq!(ask("example.com", "NS").await.data("NS").len(), 2);
 }
 
 #[tokio::test]

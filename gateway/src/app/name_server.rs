@@ -128,7 +128,7 @@ impl NameServer {
         let alias_targets = AliasTargets {
             wanted: wanted_by_zones,
             found: published,
-            resolver: Arc::new(Resolver::system()),
+            resolver: Arc::new(Resolver::afresh(config.resolver)),
             private: naming.addresses.iter().any(|ip| special(*ip).is_some()),
             pace: Pace::default(),
         };

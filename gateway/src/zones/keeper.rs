@@ -173,8 +173,9 @@ impl ZoneKeeper {
             }
             None => Vec::new(),
         };
-        let entries = manifests.iter().flat_map(|manifest| &manifest.domains);
-        let wanted = entries.flat_map(|entry| aliases(&entry.records));
+        let holders = self.publisher.holders();
+        let held = || manifests.iter().flat_map(|manifest| held(manifest, &holders));
+        let wanted = held().flat_map(|(_, entry)| aliases(&entry.records));
         let wanted: Wanted = wanted.map(|(_, target)| target.clone()).collect();
         self.targets.wanted.send_if_modified(|current| {
             let differs = *current != wanted;
@@ -182,9 +183,13 @@ impl ZoneKeeper {
             differs
         });
         let found = self.targets.found.borrow().clone();
-        let holders = self.publisher.holders();
-        let domains =
-            manifests.iter().flat_map(|manifest| domains(manifest, &holders, &found)).collect();
+        let domain = |(project, entry): (&ProjectName, &DomainEntry)| ProjectDomain {
+            host: entry.host.clone(),
+            project: project.clone(),
+            records: records(&entry.records, &found),
+            aliased: aliases(&entry.records).map(|(owner, _)| owner).collect(),
+        };
+        let domains = held().map(domain).collect();
         Names { naming: self.naming.clone(), hosts, domains }
     }
 
@@ -199,14 +204,12 @@ impl ZoneKeeper {
 }
 
 /// Each domain that a project is served under: what it names and does not hold is not its to speak for.
-fn domains(manifest: &Manifest, holders: &Holders, targets: &Found) -> Vec<ProjectDomain> {
-    let domain = |entry: &DomainEntry| ProjectDomain {
-        host: entry.host.clone(),
-        project: manifest.revision.project.clone(),
-        records: records(&entry.records, targets),
-        aliased: aliases(&entry.records).map(|(owner, _)| owner).collect(),
-    };
+fn held<'m>(
+    manifest: &'m Manifest,
+    holders: &'m Holders,
+) -> impl Iterator<Item = (&'m ProjectName, &'m DomainEntry)> {
     let project = &manifest.revision.project;
-    let held = manifest.domains.iter().filter(|entry| holders.get(&entry.host) == Some(project));
-    held.map(domain).collect()
+    let held =
+        manifest.domains.iter().filter(move |entry| holders.get(&entry.host) == Some(project));
+    held.map(move |entry| (project, entry))
 }

@@ -123,8 +123,8 @@ codes! {
         "Two records cannot both be answered. A CNAME or ALIAS replaces all that it points away from: a CNAME \
          stands alone at its name, and never at `@`, where the node's own records are; an ALIAS \
          replaces addresses only. Records of one name and type are kept together, so they have one TTL. \
-         Names below one with NS records are another server's to answer. And a name that is a domain of \
-         the project itself has its records in that domain's file.";
+         Names below one with NS records are another server's to answer, so that no domain can be there \
+         either. And a name that is a domain of the project itself has its records in that domain's file.";
     RESERVED_RECORD = "reserved-record":
         "The node writes this record itself, or needs its name: NS records at `@` name the servers that answer \
          for the domain, and `_acme-challenge` holds what proves the domain to a certificate authority, \
@@ -174,8 +174,9 @@ codes! {
         "A list holds the same value twice. The second one has no effect. In `node.yaml` that is an error.";
     TOO_MANY = "too-many":
         "A list, or the project as a whole, has more entries than a node takes from one project: \
-         1,000 entries of a list, 100,000 routes (hosts times paths times methods), 20,000 YAML files \
-         with 64 MiB together. The limits keep one project's mistake from becoming every project's outage.";
+         1,000 entries of a list, 20 names that ALIAS records lead to, 100,000 routes (hosts times paths \
+         times methods), 20,000 YAML files with 64 MiB together. The limits keep one project's mistake \
+         from becoming every project's outage.";
     INVALID_VARIABLE = "invalid-variable":
         "The `variables` of a function reach it as its environment. Their names consist of letters, \
          digits and `_` and do not begin with a digit; their values have at most 32 KiB and no zero \

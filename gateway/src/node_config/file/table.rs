@@ -45,7 +45,7 @@ pub(crate) const NODE: Document = Document {
         field(
             "resolver",
             Shape::Text,
-            "The name server that is asked whose a host is; the system's if not given.",
+            "The name server that is asked whose a host is and where an ALIAS leads; the system's if not given.",
         ),
         field("executor", Shape::Table(EXECUTOR), "What functions may take of this machine."),
         field("limits", Shape::Table(LIMITS), "What clients may take of this machine."),

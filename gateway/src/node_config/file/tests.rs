@@ -247,3 +247,16 @@ fn mistakes_in_rules_are_reported_at_their_places() {
     assert_eq!(found[2], "3:11: `0`: not a port, nor a range of ports");
     assert!(found[3].starts_with("4:10: there is no file "), "{found:#?}");
 }
+
+#[test]
+fn dns_over_tls_is_answered_where_it_is_asked_for() {
+    let zone = "version: 1\nzone: {name: edge.example.org, addresses: [192.0.2.1]}\n";
+    let tls = |dns: &str| read_text(&format!("{zone}{dns}")).unwrap().dns.unwrap().tls;
+    assert_eq!(tls(""), []);
+    let addresses = ["192.0.2.1:853".parse().unwrap(), "[2001:db8::1]:853".parse().unwrap()];
+    assert_eq!(tls("dns: {tls: ['192.0.2.1:853', '[2001:db8::1]:853']}\n"), addresses);
+    assert_eq!(
+        problems(&format!("{zone}dns: {{tls: ['192.0.2.1']}}\n")),
+        ["3:13: `192.0.2.1` is not an address with a port"]
+    );
+}

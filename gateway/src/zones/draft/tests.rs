@@ -3,7 +3,7 @@ use std::{str::FromStr as _, sync::Arc};
 use headgate_dns::{RecordType, ZoneFile};
 
 use super::*;
-use crate::zones::{DomainRecord, OperatorZone};
+use crate::zones::{DomainRecord, Naming, OperatorZone, ProjectDomain};
 
 fn absolute(text: &str) -> Name {
     Name::from_str(text).unwrap()
