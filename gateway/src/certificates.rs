@@ -155,7 +155,8 @@ impl Certificates {
         read
     }
 
-    /// One configuration for every name in the table that lets everybody in, and one for each policy. Others are refused before a key is touched.
+    /// One configuration for every name in the table that lets everybody in, and one for each policy for
+    /// clients. Other names are refused before a key is touched.
     pub fn pick_config(&self) -> Result<Arc<dyn PickConfig>, CertificatesError> {
         let config = headgate_certs::server_config(self.resolver.clone(), self.tickets.scoped([]))?;
         let (resolver, clients) = (self.resolver.clone(), self.clients.clone());

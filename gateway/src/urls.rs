@@ -34,7 +34,11 @@ impl Urls {
         let mut urls = self.bases();
         for domain in &manifest.domains {
             match (&self.aliases, &domain.host) {
-                (Aliases::Localhost, _) => {
+                // It has no alias, and is not served in the clear.
+                (_, HostPattern::Exact(name)) if domain.clients.is_some() => {
+                    urls.extend(self.secure(name.as_str()));
+                }
+                (Aliases::Localhost, _) if domain.clients.is_none() => {
                     urls.extend(self.of_host(&format!("{}.localhost", domain.name)));
                 }
                 (_, HostPattern::Exact(name)) => urls.extend(self.of_host(name.as_str())),
@@ -52,10 +56,13 @@ impl Urls {
             80 => format!("http://{host}/"),
             port => format!("http://{host}:{port}/"),
         });
-        let https = self.https.map(|port| match port {
+        http.into_iter().chain(self.secure(host)).collect()
+    }
+
+    fn secure(&self, host: &str) -> Option<String> {
+        Some(match self.https? {
             443 => format!("https://{host}/"),
             port => format!("https://{host}:{port}/"),
-        });
-        http.into_iter().chain(https).collect()
+        })
     }
 }

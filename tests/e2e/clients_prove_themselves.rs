@@ -202,8 +202,8 @@ async fn ask_for(client: &mut Client, protocol: Protocol, host: &str) -> Answer 
 #[tokio::test]
 async fn nothing_of_it_is_served_in_the_clear() {
     let scene = scene();
-    let desk = Authority::named("public").server(&["desk.example.com"]);
-    let node = scene.node_with(&[desk]).await;
+    let public = Authority::named("public");
+    let node = scene.node_with(&[public.server(&["desk.example.com"])]).await;
     for protocol in [Protocol::Http1, Protocol::H2c] {
         for (host, status) in [
             ("open.example.com", 200),
@@ -231,7 +231,7 @@ async fn there_is_no_other_name_for_it() {
         let answer = node.get(host, "/").await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{host}: {}", answer.text());
     }
-    assert_eq!(node.get("localhost", "/open").await.text(), "open");
+    assert_eq!(node.get("localhost", "/open/").await.text(), "open");
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ use crate::{
     defaults,
     info::{ClientPolicy, ClientProof, TlsInfo},
     limits::Limits,
+    linger::Remains,
     metrics::{Ending, Handshake, Metrics},
     stream::Secured,
     wire::Wire,
@@ -97,8 +98,19 @@ async fn handshake(
     let picked = pick.pick(&start.client_hello());
     match picked {
         Some(Picked { config, clients }) => {
-            let stream = start.into_stream(config).await.map_err(Failure::Io)?;
-            Ok((stream, clients))
+            match start.into_stream(config).into_fallible().await {
+                Ok(stream) => Ok((stream, clients)),
+                Err((error, wire)) => {
+                    // It may have sent a request before it hears that its certificate will not do: to
+                    // close with that unread would take back the alert.
+                    if clients.is_some() {
+                        let remains = Remains::default();
+                        remains.leave(wire);
+                        remains.linger().await;
+                    }
+                    Err(Failure::Io(error))
+                }
+            }
         }
         None => {
             let mut wire = start.io;

@@ -82,3 +82,40 @@ fn lower(name: &str) -> Cow<'_, str> {
         Cow::Borrowed(name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use headgate_certs::{CertificateTable, server_config};
+    use headgate_types::SystemClock;
+
+    use super::*;
+    use crate::manifest::{DomainEntry, HttpsEntry};
+
+    /// Whatever went wrong with whom to let in, it is not everybody.
+    #[test]
+    fn authorities_that_cannot_be_read_let_nobody_in() {
+        let folder = tempfile::tempdir().unwrap();
+        let tickets = Tickets::open(&folder.path().join("tickets"), Arc::new(SystemClock)).unwrap();
+        let resolver = CertificateResolver::new(CertificateTable::default());
+        let usual = server_config(resolver.clone(), tickets.scoped([])).unwrap();
+        for authorities in [vec![], vec!["?".to_owned()], vec!["AAAA".to_owned()]] {
+            let mut rules = HostRules::default();
+            let closed = DomainEntry {
+                name: "x".to_owned(),
+                host: "x.org".parse().unwrap(),
+                https: HttpsEntry::default(),
+                certificate: None,
+                clients: Some(ClientsEntry { authorities }),
+                records: Vec::new(),
+            };
+            rules.add(&closed, true);
+            let before = ClientPolicies::default();
+            let policies = ClientPolicies::new(Arc::new(rules), &before, &resolver, &tickets);
+            assert!(policies.pick(Some("x.org"), &usual).is_none());
+            assert!(policies.pick(Some("X.ORG"), &usual).is_none());
+            for other in [Some("y.org"), None] {
+                assert_eq!(policies.pick(other, &usual).unwrap().clients, None);
+            }
+        }
+    }
+}

@@ -296,3 +296,25 @@ fn frame_body(session: &mut ServerSession, fields: &mut HeaderMap, whole: Option
         None => session.set_keepalive(None),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_but_this_node_tells_of_a_certificate() {
+        let passed = |certificate| {
+            let mut fields = HeaderMap::new();
+            fields.append("client-cert", HeaderValue::from_static(":Zm9yZ2Vk:"));
+            fields.append("client-cert", HeaderValue::from_static(":dHdpY2U=:"));
+            fields.append("client-cert-chain", HeaderValue::from_static(":Zm9yZ2Vk:"));
+            let id = RequestId::random(&mut rand::rng());
+            let hop = Hop { id, span: [1; 8], secure: true, client: None, certificate };
+            pass_on(&mut fields, &hop);
+            assert!(!fields.contains_key(CLIENT_CERT_CHAIN));
+            fields.get_all(CLIENT_CERT).iter().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(passed(None), [""; 0]);
+        assert_eq!(passed(Some(b"certificate")), [":Y2VydGlmaWNhdGU=:"]);
+    }
+}

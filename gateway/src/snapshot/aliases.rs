@@ -109,7 +109,7 @@ mod tests {
     use super::*;
     use crate::{
         lab::revision,
-        manifest::{DomainEntry, FORMAT, HttpsEntry, VERSION},
+        manifest::{ClientsEntry, DomainEntry, FORMAT, HttpsEntry, VERSION},
     };
 
     fn manifest(project: &str, domains: &[&str]) -> Manifest {
@@ -178,6 +178,21 @@ mod tests {
             ["localhost", "main.localhost", "the_api.localhost"]
         );
         assert!(zone().hosts_of(&manifest("_", &["main"])).is_empty());
+    }
+
+    #[test]
+    fn a_domain_for_some_clients_alone_has_no_other_name() {
+        let mut two = manifest("Shop", &["main", "desk"]);
+        two.domains[1].clients = Some(ClientsEntry { authorities: Vec::new() });
+        let both = ["main".to_owned(), "desk".to_owned()];
+        for aliases in [zone(), Aliases::Localhost] {
+            assert_eq!(aliases.hosts(&two, &both), aliases.hosts(&two, &both[..1]));
+            assert!(aliases.hosts(&two, &both[1..]).is_empty());
+        }
+        assert_eq!(
+            texts(zone().hosts_of(&two)),
+            ["main.shop.edge.example.org", "shop.edge.example.org"]
+        );
     }
 
     #[test]

@@ -63,7 +63,7 @@ impl HostRules {
         rules
     }
 
-    fn add(&mut self, domain: &DomainEntry, trusted: bool) {
+    pub(crate) fn add(&mut self, domain: &DomainEntry, trusted: bool) {
         let clients = domain.clients.as_ref().map(|clients| {
             let policy = clients.policy();
             self.clients.entry(policy).or_insert_with(|| clients.clone());
@@ -102,5 +102,55 @@ impl HostRules {
     /// Every policy for clients, with whom it lets in.
     pub fn clients(&self) -> impl Iterator<Item = (&Digest, &ClientsEntry)> {
         self.clients.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::HttpsEntry;
+
+    fn domain(host: &str, authorities: &[&str]) -> DomainEntry {
+        let authorities: Vec<_> = authorities.iter().map(|it| (*it).to_owned()).collect();
+        DomainEntry {
+            name: "x".to_owned(),
+            host: host.parse().unwrap(),
+            https: HttpsEntry::default(),
+            certificate: None,
+            clients: (!authorities.is_empty()).then_some(ClientsEntry { authorities }),
+            records: Vec::new(),
+        }
+    }
+
+    fn rules(domains: &[DomainEntry], trusted: bool) -> HostRules {
+        let mut rules = HostRules::default();
+        domains.iter().for_each(|domain| rules.add(domain, trusted));
+        rules
+    }
+
+    #[test]
+    fn a_host_of_its_own_is_not_ruled_by_the_wildcard() {
+        let domains =
+            [domain("*.x.org", &["A"]), domain("a.x.org", &[]), domain("b.x.org", &["B"])];
+        for trusted in [true, false] {
+            let rules = rules(&domains, trusted);
+            let policy = |host: &str| rules.find(host).clients;
+            assert_eq!(policy("a.x.org"), None);
+            assert_eq!(policy("b.x.org"), domains[2].clients.as_ref().map(ClientsEntry::policy));
+            assert_eq!(policy("c.x.org"), domains[0].clients.as_ref().map(ClientsEntry::policy));
+            assert_eq!(policy("x.org"), None);
+            assert_ne!(policy("b.x.org"), policy("c.x.org"));
+            assert_eq!(rules.find("a.x.org").redirect, trusted);
+            assert_eq!(rules.clients().count(), 2);
+        }
+    }
+
+    #[test]
+    fn a_host_that_one_of_its_files_closes_is_closed() {
+        let (open, closed) = (domain("x.org", &[]), domain("x.org", &["A"]));
+        let policy = closed.clients.as_ref().map(ClientsEntry::policy);
+        for domains in [[open.clone(), closed.clone()], [closed, open]] {
+            assert_eq!(rules(&domains, true).find("x.org").clients, policy);
+        }
     }
 }
