@@ -22,6 +22,7 @@ mod metrics;
 mod name_server;
 mod natives;
 mod node;
+mod pebble;
 mod process;
 mod project;
 mod raw;
@@ -39,6 +40,7 @@ pub use self::{
     metrics::Metrics,
     name_server::NameServer,
     node::TestNode,
+    pebble::{Pebble, Ports},
     project::{Project, fixture, guest},
     raw::Raw,
     upstream::Upstream,

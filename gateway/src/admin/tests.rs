@@ -76,6 +76,7 @@ impl Admin {
             readiness: Arc::default(),
             domains: Arc::new(Domains::trusting(lab.publisher().clone())),
             functions: Arc::new(View),
+            certificates: None,
             names: None,
             operations: Arc::new(Revisions::new(shared)),
         };
@@ -186,6 +187,7 @@ async fn status_and_routes_survive_the_wire() {
             commit: Commit::new("c0ffee"),
             accepted_at: Timestamp::from_millis(5),
             functions: 2,
+            certificates: None,
             websites: 1,
         });
         status.latest = Latest::Failed { error: "no route to host".into() };
