@@ -186,8 +186,8 @@ impl Gateway {
         let tls = certificates.pick_config()?;
         let rotation = Rotation { tickets: certificates.tickets().clone() };
 
-        let grants = Arc::new(Grants::of(&config.projects));
         let aliases = aliases(&config);
+        let grants = Arc::new(Grants::of(&config.projects, aliases.clone()));
         let publisher = Arc::new(Publisher::new(Parts {
             store: store.clone(),
             records: records.clone(),

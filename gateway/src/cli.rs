@@ -258,7 +258,7 @@ Serves http://localhost:8080 and https://localhost:8443, the hosts of the projec
 one is shown here while the last good state goes on being served, and on an error page where there
 is none. DNS for these names is answered at 127.0.0.1:5353, if nobody else listens there.
 Certificates come from an authority made once for this user, in $XDG_DATA_HOME/headgate/ca (else
-~/.local/share); state is kept in $XDG_STATE_HOME/headgate/dev (else ~/.local/state).
+~/.local/share), or from one that --acme names, once the hosts can be proved to it; state is kept in $XDG_STATE_HOME/headgate/dev (else ~/.local/state).
 
 Examples:
   headgate dev                            the project in this folder
@@ -304,6 +304,8 @@ A whole node.yaml; its first line names what `headgate schema node` prints, for 
         acme/docs: {url: 'git@git.example.com:docs.git', ssh_key: docs.key, known_hosts: hosts}
   ownership: trust                         # or verify: hosts wait for their owners, see `domains`
   tls:
+    authority: acme                        # Let's Encrypt, whose terms you agree to; see `certs`
+    acme: {contact: [hostmaster@example.org]}
     certificates: [{cert: shop.pem, key: shop.key}]   # your own, each for the hosts it names
   drain: 30s
   log: {format: json, level: info, access: true}

@@ -104,7 +104,7 @@ impl Lab {
         let clock = Arc::new(TestClock(AtomicU64::new(NOON)));
         let local = folder.path().join("ca");
         let tls = TlsConfig { local, acme: None, certificates: Vec::new() };
-        let grants = Arc::<Grants>::default();
+        let grants = Arc::new(Grants::of(&[], aliases.clone()));
         let publisher = Arc::new(Publisher::new(Parts {
             store: store.clone(),
             records: records.clone(),

@@ -171,25 +171,37 @@ async fn wanting(parts: &Parts, want: &watch::Sender<Arc<[Wanted]>>, desk: &Desk
     let mut generations = parts.publisher.generations();
     let mut proofs = Proofs::new(parts.zone.clone());
     loop {
+        if let Some(keeper) = &parts.keeper {
+            keeper.settled().await; // a host's zone is made right after the host is served
+        }
         let hosts = unsupplied.borrow_and_update().clone();
         generations.mark_unchanged();
-        let rest = proofs.look(&hosts, parts).await;
-        let Plan { wanted, unordered } = plan(&hosts, &proofs, &parts.publisher.holders());
-        desk.unordered.store(Arc::new(unordered));
-        want.send_if_modified(|before| {
-            let changed = **before != *wanted;
-            if changed {
-                *before = wanted.into();
-            }
-            changed
-        });
+        let due = proofs.due(&hosts, parts);
+        tell(plan(&hosts, &proofs, &parts.publisher.holders()), want, desk);
+        if !due.is_empty() {
+            proofs.look(due, parts).await;
+            continue;
+        }
+        let rest = proofs.rest(parts.clock.now()).min(LONGEST_REST);
         tokio::select! {
             // The publisher is there as long as this is.
             _ = unsupplied.changed() => {}
             _ = generations.changed() => {}
-            () = tokio::time::sleep(rest.min(LONGEST_REST)) => {}
+            () = tokio::time::sleep(rest) => {}
         }
     }
+}
+
+fn tell(plan: Plan, want: &watch::Sender<Arc<[Wanted]>>, desk: &Desk) {
+    let Plan { wanted, unordered } = plan;
+    desk.unordered.store(Arc::new(unordered));
+    want.send_if_modified(|before| {
+        let changed = **before != *wanted;
+        if changed {
+            *before = wanted.into();
+        }
+        changed
+    });
 }
 
 /// Has the listeners show what came in.

@@ -26,6 +26,7 @@ mod pebble;
 mod process;
 mod project;
 mod raw;
+mod scene;
 mod upstream;
 
 use std::{path::PathBuf, time::Duration};
@@ -43,6 +44,7 @@ pub use self::{
     pebble::{Pebble, Ports},
     project::{Project, fixture, guest},
     raw::Raw,
+    scene::Scene,
     upstream::Upstream,
 };
 

@@ -20,8 +20,8 @@ pub struct Ports {
     pub http: u16,
     pub https: u16,
     pub dns: u16,
-    acme: u16,
-    management: u16,
+    pub(crate) acme: u16,
+    pub(crate) management: u16,
 }
 
 /// Killed when it is dropped.
@@ -65,6 +65,13 @@ impl Pebble {
         self.child.kill().await.expect("it is a child of ours");
     }
 
+    /// Starts it anew at the same place. It has another root, and has forgotten everything.
+    pub async fn again(&mut self) {
+        let folder = self.server_root().parent().expect("a file is in a folder").to_owned();
+        self.child = spawn(&folder, self.ports).expect("it was started before");
+        self.listens().await;
+    }
+
     /// Where the directory is.
     pub fn directory(&self) -> String {
         format!("https://localhost:{}/dir", self.ports.acme)
@@ -99,6 +106,7 @@ impl Pebble {
     }
 }
 
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn spawn(folder: &Path, ports: Ports) -> Option<Child> {
     let log = fs::File::create(folder.join("pebble.log")).expect("the folder is ours");
     let spawned = Command::new("pebble")

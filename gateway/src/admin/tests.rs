@@ -187,7 +187,6 @@ async fn status_and_routes_survive_the_wire() {
             commit: Commit::new("c0ffee"),
             accepted_at: Timestamp::from_millis(5),
             functions: 2,
-            certificates: None,
             websites: 1,
         });
         status.latest = Latest::Failed { error: "no route to host".into() };

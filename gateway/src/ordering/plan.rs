@@ -94,3 +94,77 @@ pub(super) fn is_public(name: &DomainName) -> bool {
     let name = name.as_str();
     name.contains('.') && !name.ends_with(".localhost")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planned(hosts: &[&str], known: &[(&str, Proof)]) -> (Vec<String>, Vec<String>) {
+        let hosts: Vec<HostPattern> = hosts.iter().map(|host| host.parse().unwrap()).collect();
+        let plan = plan(&hosts, &Proofs::knowing(known), &Holders::new());
+        let text = |one: &Wanted| {
+            let names: Vec<_> = one.names.iter().map(ToString::to_string).collect();
+            let how = match &one.prove {
+                Prove::Host => "host",
+                Prove::Dns01 { delegated } if delegated.is_empty() => "dns",
+                Prove::Dns01 { .. } => "alias",
+            };
+            format!("{how}: {}", names.join(" "))
+        };
+        let mut wanted: Vec<_> = plan.wanted.iter().map(text).collect();
+        wanted.sort();
+        let left = plan.unordered.iter().map(|one| format!("{}: {}", one.host, one.why));
+        (wanted, left.collect())
+    }
+
+    #[test]
+    fn a_zone_has_one_certificate_for_all_that_its_wildcard_covers() {
+        let zone = |text: &str| Proof::Zone(text.parse().unwrap());
+        let known = [
+            ("x.org", zone("x.org")),
+            ("a.x.org", zone("x.org")),
+            ("b.a.x.org", zone("x.org")),
+            ("shop.edge.org", zone("edge.org")),
+        ];
+        let hosts =
+            ["x.org", "a.x.org", "*.x.org", "b.a.x.org", "*.shop.edge.org", "shop.edge.org"];
+        let (wanted, left) = planned(&hosts, &known);
+        let expected = [
+            "dns: b.a.x.org",
+            "dns: edge.org *.edge.org",
+            "dns: shop.edge.org *.shop.edge.org",
+            "dns: x.org *.x.org",
+        ];
+        assert_eq!((wanted, left), (expected.map(str::to_owned).into(), vec![]));
+    }
+
+    #[test]
+    fn hosts_prove_themselves_one_by_one_and_no_wildcards() {
+        let alias = Proof::Alias("_acme-challenge.y-org.edge.org".parse().unwrap());
+        let known = [
+            ("x.org", Proof::Host),
+            ("a.x.org", Proof::Host),
+            ("y.org", alias),
+            ("z.org", Proof::Unknown("silence".to_owned())),
+        ];
+        let hosts = ["x.org", "a.x.org", "*.x.org", "y.org", "z.org", "new.org", "localhost"];
+        let (wanted, left) = planned(&hosts, &known);
+        assert_eq!(wanted, ["alias: y.org *.y.org", "host: a.x.org", "host: x.org"]);
+        let advice = "*.x.org: a wildcard is proved by DNS: delegate x.org to ns1.edge.org, or enter \
+                      `_acme-challenge.x.org. CNAME _acme-challenge.x.org.edge.org.`";
+        assert_eq!(left, [advice, "z.org: silence"]);
+    }
+
+    #[test]
+    fn a_project_has_so_many_certificates_and_no_more() {
+        let hosts: Vec<HostPattern> =
+            (0..=PER_PROJECT).map(|n| format!("h{n}.org").parse().unwrap()).collect();
+        let known: Vec<_> = (0..=PER_PROJECT).map(|n| (format!("h{n}.org"), Proof::Host)).collect();
+        let known: Vec<_> = known.iter().map(|(name, proof)| (&**name, proof.clone())).collect();
+        let shop: ProjectName = "shop".parse().unwrap();
+        let holders = hosts.iter().map(|host| (host.clone(), shop.clone())).collect();
+        let plan = plan(&hosts, &Proofs::knowing(&known), &holders);
+        assert_eq!((plan.wanted.len(), plan.unordered.len()), (PER_PROJECT, 1));
+        assert!(plan.unordered[0].why.contains("the most a project may"));
+    }
+}

@@ -1,7 +1,7 @@
 //! How each name can be proved: what the public DNS says of it.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     time::Duration,
 };
 
@@ -13,6 +13,9 @@ use super::{Parts, plan::is_public};
 
 /// Lookups at one time: enough that a silent name server delays few others.
 const LOOKS: usize = 8;
+
+/// Names of one round; what is learnt counts before the next.
+const ROUND: usize = 64;
 
 /// A zone that is ours is looked at again after this: delegations last.
 const ZONE_LIFE: Duration = Duration::from_secs(6 * 60 * 60);
@@ -51,6 +54,15 @@ struct Known {
     zone: Option<DomainName>,
 }
 
+/// A name to be looked at.
+#[derive(Debug)]
+pub(super) struct Due {
+    name: DomainName,
+    /// The zone of ours that it lies in, and the servers this is to be delegated to.
+    zone: Option<DomainName>,
+    servers: HashSet<String>,
+}
+
 /// A zone that this node answers for: its origin, and the servers it is to be delegated to.
 type OwnZones = BTreeMap<DomainName, HashSet<String>>;
 
@@ -81,15 +93,16 @@ impl Proofs {
         }
     }
 
-    /// Looks at those of these hosts that are due, and returns how long none is.
-    pub(super) async fn look(&mut self, hosts: &[HostPattern], parts: &Parts) -> Duration {
+    /// Learns what needs no look, forgets what is no longer wanted, and returns what is to be looked at, a
+    /// part of it if it is much: what is known is told meanwhile.
+    pub(super) fn due(&mut self, hosts: &[HostPattern], parts: &Parts) -> Vec<Due> {
         let now = parts.clock.now();
         let zones = own_zones(parts);
         if let Some(servers) = self.operators.as_ref().and_then(|zone| zones.get(zone)) {
             self.nameservers = servers.iter().map(|server| plain(server).to_owned()).collect();
             self.nameservers.sort();
         }
-        let names: HashSet<_> =
+        let names: BTreeSet<_> =
             hosts.iter().map(HostPattern::base).filter(|name| is_public(name)).cloned().collect();
         self.known.retain(|name, _| names.contains(name));
         let mut due = Vec::new();
@@ -103,22 +116,31 @@ impl Proofs {
             let zone = own_zone_of(&name, &zones);
             let known = self.known.get(&name);
             if known.is_none_or(|known| known.next_at <= now || known.zone != zone) {
-                due.push((name, zone));
+                let servers = zone.as_ref().and_then(|zone| zones.get(zone)).cloned();
+                due.push(Due { name, zone, servers: servers.unwrap_or_default() });
             }
         }
+        due.truncate(ROUND);
+        due
+    }
+
+    /// Asks DNS.
+    pub(super) async fn look(&mut self, due: Vec<Due>, parts: &Parts) {
         let operators = self.operators.as_ref();
-        let looks =
-            stream::iter(due).map(async |(name, zone): (DomainName, Option<DomainName>)| {
-                let servers = zone.as_ref().and_then(|zone| Some((zone, zones.get(zone)?)));
-                let proof = look(&name, servers, operators, &parts.resolver).await;
-                (name, zone, proof)
-            });
+        let looks = stream::iter(due).map(async |due: Due| {
+            let proof = look(&due, operators, &parts.resolver).await;
+            (due, proof)
+        });
         let seen: Vec<_> = looks.buffer_unordered(LOOKS).collect().await;
-        for (name, zone, proof) in seen {
+        for (Due { name, zone, .. }, proof) in seen {
             self.learn(name, zone, proof, parts.clock.now());
         }
+    }
+
+    /// How long nothing is due.
+    pub(super) fn rest(&self, now: Timestamp) -> Duration {
         let next = self.known.values().map(|known| known.next_at).min();
-        next.map_or(ZONE_LIFE, |next| next.since(parts.clock.now()))
+        next.map_or(ZONE_LIFE, |next| next.since(now))
     }
 
     /// While name servers are silent, what was known stays.
@@ -141,13 +163,9 @@ impl Proofs {
 
 /// What DNS says of one name. A zone counts as ours if the world is sent nowhere else for it: an authority
 /// asks any of its servers.
-async fn look(
-    name: &DomainName,
-    zone: Option<(&DomainName, &HashSet<String>)>,
-    operators: Option<&DomainName>,
-    resolver: &Resolver,
-) -> Proof {
-    if let Some((origin, ours)) = zone {
+async fn look(due: &Due, operators: Option<&DomainName>, resolver: &Resolver) -> Proof {
+    let Due { name, zone, servers: ours } = due;
+    if let Some(origin) = zone {
         match resolver.name_servers(origin.as_str()).await {
             Ok(servers) if servers.iter().all(|server| ours.contains(&server.to_lowercase())) => {
                 return Proof::Zone(origin.clone());
@@ -195,4 +213,50 @@ fn is_within(name: &DomainName, zone: &DomainName) -> bool {
 
 fn plain(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
+}
+
+#[cfg(test)]
+impl Proofs {
+    pub(super) fn knowing(known: &[(&str, Proof)]) -> Self {
+        let mut proofs = Self::new(Some("edge.org".parse().expect("a name")));
+        proofs.nameservers = vec!["ns1.edge.org".to_owned()];
+        for (name, proof) in known {
+            let name = name.parse().expect("tests use valid names");
+            proofs.learn(name, None, proof.clone(), Timestamp::default());
+        }
+        proofs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn while_name_servers_are_silent_what_was_known_stays() {
+        let name: DomainName = "x.org".parse().unwrap();
+        let unknown = || Proof::Unknown("silence".to_owned());
+        let mut proofs = Proofs::new(None);
+        let now = Timestamp::default();
+        proofs.learn(name.clone(), None, unknown(), now);
+        assert_eq!(proofs.of(&name), Some(&unknown()));
+        assert_eq!(proofs.rest(now), FIRST_RETRY);
+        proofs.learn(name.clone(), None, unknown(), now);
+        assert_eq!(proofs.rest(now), FIRST_RETRY * 2);
+        let zone = Proof::Zone(name.clone());
+        proofs.learn(name.clone(), Some(name.clone()), zone.clone(), now);
+        proofs.learn(name.clone(), Some(name.clone()), unknown(), now);
+        assert_eq!((proofs.of(&name), proofs.rest(now)), (Some(&zone), FIRST_RETRY));
+        proofs.learn(name.clone(), None, Proof::Host, now);
+        assert_eq!(proofs.of(&name), Some(&Proof::Host));
+    }
+
+    #[test]
+    fn a_name_lies_in_the_deepest_zone_above_it() {
+        let name = |text: &str| text.parse::<DomainName>().unwrap();
+        let zones = ["x.org", "b.x.org", "ab.org"].map(|zone| (name(zone), HashSet::new())).into();
+        assert_eq!(own_zone_of(&name("a.b.x.org"), &zones), Some(name("b.x.org")));
+        assert_eq!(own_zone_of(&name("x.org"), &zones), Some(name("x.org")));
+        assert_eq!(own_zone_of(&name("b.org"), &zones), None);
+    }
 }
