@@ -10,6 +10,7 @@
 //!                                                   /logs      NDJSON; ?follow=1, ?project=NAME
 //!                                                   /revisions JSON: what is kept; ?project=NAME
 //!                                                   /domains   JSON: whose the hosts are
+//!                                                   /certs     JSON: certificates, what comes next
 //!                                                   /functions JSON: what each runs, and how
 //!                                                   /dns       JSON: zones, problems, counters
 //!                                                   /dns/zone  JSON: records; ?name=ZONE
@@ -20,6 +21,9 @@
 //! /follow    takes the pin out
 //! and with {"host"}:
 //! /domains/check  asks DNS now whose the host is
+//! /certs/renew    has the certificates that cover the host ordered now
+//! and with {"pem"}:
+//! /certs/import   keeps and shows a certificate of the operator's
 //! ```
 //! GET changes nothing, and over TCP there is nothing but GET: a page in a browser can make it send a POST to
 //! loopback, but cannot reach a unix socket. Who may open the socket is the file system's decision; there are
@@ -35,6 +39,7 @@ pub mod wire;
 use std::{fmt, sync::Arc};
 
 use async_trait::async_trait;
+use headgate_certs::acme::CommandError;
 use headgate_ownership::Ownership;
 use headgate_types::{Branch, Generation, HostPattern, MethodSet, ProjectName, Timestamp};
 use prometheus_client::registry::Registry;
@@ -96,6 +101,8 @@ pub struct AdminState {
     pub readiness: Arc<Readiness>,
     pub domains: Arc<dyn DomainsView>,
     pub functions: Arc<dyn FunctionsView>,
+    /// `None` if the node orders no certificates.
+    pub certificates: Option<Arc<dyn CertificatesView>>,
     /// `None` if the node answers no DNS.
     pub names: Option<Arc<dyn NamesView>>,
     pub operations: Arc<dyn Operations>,
@@ -112,6 +119,15 @@ impl fmt::Debug for AdminState {
 pub trait FunctionsView: Send + Sync {
     /// By project, application and name.
     async fn functions(&self) -> Vec<wire::FunctionRow>;
+}
+
+/// The certificates that are ordered.
+#[async_trait]
+pub trait CertificatesView: Send + Sync {
+    fn certificates(&self) -> wire::CertificatesStatus;
+    /// Has those that cover `host` ordered now.
+    async fn renew(&self, host: HostPattern) -> Result<wire::RenewedRow, CommandError>;
+    async fn import(&self, pem: &str) -> Result<wire::ImportedRow, CommandError>;
 }
 
 /// The zones that are answered.

@@ -20,6 +20,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use headgate_certs::acme::HttpTokens;
 use headgate_dns::Challenges;
 use headgate_edge::{
     Admission, AdmissionLimits, BindOptions, Edge, Listener, Transport, h2_options,
@@ -54,8 +55,9 @@ use crate::{
     log_hub::LogHub,
     metrics::Metrics,
     node_config::{Listen, NodeConfig},
+    ordering::{self, Engine, EngineParts, Ordering},
     outbound::NodeOutbound,
-    proxy::{AccessLog, HttpChallenges, Proxy, RequestIds},
+    proxy::{AccessLog, Proxy, RequestIds},
     publisher::{Parts, Publisher},
     revisions::Revisions,
     snapshot::{Aliases, ServeOptions},
@@ -80,6 +82,8 @@ pub struct Gateway {
     renewer: Renewer,
     name_server: Option<NameServer>,
     rotation: Rotation,
+    /// `None` if the node's own authority is all there is.
+    ordering: Option<Ordering>,
     domains: Arc<Domains>,
     grants: Arc<Grants>,
     reporter: Arc<dyn Reporter>,
@@ -163,13 +167,30 @@ impl Gateway {
             )),
         )
         .context("starting the executor")?;
-        let certificates = Certificates::open(&config.tls, &config.state, clock.clone())?;
+        // Values of orders under way, answered by the name server, the proxy and the listeners.
+        let (challenges, tokens) = (Challenges::default(), HttpTokens::default());
+        let engine_parts = EngineParts {
+            clock: clock.clone(),
+            texts: challenges.clone(),
+            tokens: tokens.clone(),
+            metrics: headgate_certs::acme::Metrics::register(&mut registry),
+        };
+        let engine = Engine::open(&config, engine_parts)?;
+        let certificates = Certificates::open(
+            &config.tls,
+            config.zone.as_ref().map(|zone| zone.name.clone()),
+            &config.state,
+            clock.clone(),
+            engine.as_ref().map(Engine::ordered),
+        )?;
+        let unsupplied = certificates.unsupplied();
+        let desk = engine.as_ref().map(Engine::desk);
         let tls = certificates.pick_config()?;
         let name_tls = certificates.name_server_config()?;
         let rotation = Rotation { tickets: certificates.tickets().clone() };
 
-        let grants = Arc::new(Grants::of(&config.projects));
         let aliases = aliases(&config);
+        let grants = Arc::new(Grants::of(&config.projects, aliases.clone()));
         let publisher = Arc::new(Publisher::new(Parts {
             store: store.clone(),
             records: records.clone(),
@@ -194,8 +215,6 @@ impl Gateway {
         // What was verified before is granted now, so that it is served at once.
         publisher.reconcile(None).context("serving what was accepted before")?;
 
-        // Values of orders under way; whoever orders certificates publishes them here.
-        let challenges = Challenges::default();
         let name_server = NameServer::open(
             &config,
             name_sockets,
@@ -208,6 +227,23 @@ impl Gateway {
                 clock: clock.clone(),
             },
         )?;
+
+        let ordering = engine.map(|engine| {
+            let answers = config.dns.as_ref().is_some_and(|dns| !dns.listen.addresses.is_empty());
+            let parts = ordering::Parts {
+                publisher: publisher.clone(),
+                keeper: name_server
+                    .as_ref()
+                    .filter(|_| answers)
+                    .map(|server| server.keeper.clone()),
+                zone: config.zone.as_ref().filter(|_| answers).map(|zone| zone.name.clone()),
+                unsupplied,
+                resolver: Resolver::afresh(config.resolver),
+                clock: clock.clone(),
+                reporter: reporter.clone(),
+            };
+            Ordering::new(engine, parts)
+        });
 
         let urls = Arc::new(Urls::new(&bound.http, &bound.https, aliases.clone()));
         let board = Arc::new(StatusBoard::default());
@@ -249,7 +285,7 @@ impl Gateway {
             h2_options: h2_options(&edge.limits),
             draining: AtomicBool::new(false),
             https: bound.https.first().map(SocketAddr::port),
-            challenges: Arc::new(HttpChallenges::default()),
+            challenges: tokens,
         };
         let admin_state = AdminState {
             board,
@@ -259,6 +295,7 @@ impl Gateway {
             readiness: Arc::new(Readiness::default()),
             domains: domains.clone(),
             functions: Arc::new(functions),
+            certificates: desk.map(|desk| desk as _),
             names: name_server.as_ref().map(|server| server.nameplate() as _),
             operations: Arc::new(revisions),
         };
@@ -280,6 +317,7 @@ impl Gateway {
             renewer,
             name_server,
             rotation,
+            ordering,
             domains,
             grants,
             reporter,
@@ -302,7 +340,7 @@ impl Gateway {
         let Self { config, listeners, bound, edge, proxy, admin, admin_state, .. } = self;
         let Self { mut followers, sweeper, renewer, rotation, name_server, reporter, urls, .. } =
             self;
-        let Self { domains, grants, .. } = self;
+        let Self { domains, grants, ordering, .. } = self;
         let (_keep, mut reload) = self.reload;
         let (stop_edge, edge_stops) = watch::channel(false);
         let stop = CancellationToken::new();
@@ -326,6 +364,13 @@ impl Gateway {
                     naming_stop.cancelled().await;
                     Ok(())
                 }
+            }
+        });
+        let ordering_stop = stop.child_token();
+        let mut ordering = tokio::spawn(async move {
+            match ordering {
+                Some(ordering) => ordering.run(ordering_stop).await,
+                None => ordering_stop.cancelled().await,
             }
         });
         let rotating = tokio::spawn(rotation.run(stop.child_token()));
@@ -377,6 +422,10 @@ impl Gateway {
                 ended.context("the name server's task ended")??;
                 anyhow::bail!("the name server ended by itself");
             }
+            ended = &mut ordering => {
+                ended.context("the task that orders certificates ended")?;
+                anyhow::bail!("whoever orders certificates ended by itself");
+            }
         }
 
         readiness.set(Phase::Draining);
@@ -386,7 +435,7 @@ impl Gateway {
         let drained = serving.await.context("the listeners' task ended")?.context("draining")?;
         stop.cancel();
         followers.stop().await;
-        let _ = tokio::join!(admin, sweeping, renewing, naming, rotating, asking);
+        let _ = tokio::join!(admin, sweeping, renewing, naming, ordering, rotating, asking);
         reporter.report(Event::Stopped { cut: drained.cut as u64 });
         Ok(())
     }

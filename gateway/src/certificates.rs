@@ -11,30 +11,39 @@ use std::{
 
 use arc_swap::ArcSwap;
 use headgate_certs::{
-    CertificateResolver, CertificateTable, LocalAuthority, Supplied, SuppliedError, Tickets,
+    CertificateResolver, CertificateTable, HeldCertificate, LocalAuthority, Supplied,
+    SuppliedError, Tickets,
+    acme::{AlpnChallenges, CertificatesByName},
     local_authority::{IssueError, OpenError},
     tickets::NoRandomness,
 };
 use headgate_edge::{PickConfig, Picked};
-use headgate_types::{Clock, HostPattern};
+use headgate_types::{Clock, DomainName, HostPattern, Timestamp};
 use rustls::{ServerConfig, server::ClientHello};
+use tokio::sync::watch;
 use tracing::warn;
 
 use self::clients::ClientPolicies;
 use crate::{
     manifest::CertificateEntry,
-    node_config::{Authority, CertificateFiles, TlsConfig},
+    node_config::{CertificateFiles, TlsConfig},
     snapshot::HostRules,
 };
 
 /// The keys of session tickets, in the state folder.
 const TICKET_KEYS: &str = "ticket.keys";
 
-/// The local authority, what the operator supplied, the table both fill, and the tickets by which clients
-/// come back.
+/// The local authority, what the operator supplied and what was ordered, the table they all fill, and the
+/// tickets by which clients come back.
 #[derive(Debug)]
 pub struct Certificates {
     authority: LocalAuthority,
+    /// `None` if nobody orders any.
+    ordered: Option<Ordered>,
+    /// The operator's zone; clients that name no host see its certificate.
+    zone: Option<HostPattern>,
+    /// The hosts for which nobody supplied a certificate.
+    unsupplied: watch::Sender<Arc<[HostPattern]>>,
     clock: Arc<dyn Clock>,
     /// The operator's, in the order of `node.yaml`.
     supplied: ArcSwap<Vec<Supplied>>,
@@ -43,6 +52,19 @@ pub struct Certificates {
     resolver: Arc<CertificateResolver>,
     tickets: Arc<Tickets>,
     clients: Arc<ArcSwap<ClientPolicies>>,
+}
+
+/// Certificates that come in while the node runs, and what proves on the way to them.
+#[derive(Debug, Clone)]
+pub struct Ordered {
+    pub certificates: watch::Receiver<Arc<CertificatesByName>>,
+    pub challenges: AlpnChallenges,
+}
+
+/// What a host is shown that need not be made here.
+enum Found<'a> {
+    Supplied(&'a Supplied),
+    Ordered(Arc<HeldCertificate>),
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -64,16 +86,33 @@ pub enum CertificatesError {
 impl Certificates {
     pub fn open(
         config: &TlsConfig,
+        zone: Option<DomainName>,
         state: &Path,
         clock: Arc<dyn Clock>,
+        ordered: Option<Ordered>,
     ) -> Result<Self, CertificatesError> {
-        let Authority::Local { folder } = &config.authority;
-        let authority = LocalAuthority::open(folder, clock.clone())?;
+        let authority = LocalAuthority::open(&config.local, clock.clone())?;
         let supplied = ArcSwap::from_pointee(read_all(&config.certificates)?);
         let resolver = CertificateResolver::new(CertificateTable::default());
         let tickets = Tickets::open(&state.join(TICKET_KEYS), clock.clone())?;
-        let (brought, clients) = (Mutex::default(), Arc::default());
-        Ok(Self { authority, clock, supplied, brought, resolver, tickets, clients })
+        Ok(Self {
+            authority,
+            ordered,
+            zone: zone.map(HostPattern::Exact),
+            unsupplied: watch::channel(Arc::from([])).0,
+            clock,
+            supplied,
+            brought: Mutex::default(),
+            resolver,
+            tickets,
+            clients: Arc::default(),
+        })
+    }
+
+    /// The hosts for which neither project nor operator supplied a certificate that holds, now and whenever
+    /// they change.
+    pub fn unsupplied(&self) -> watch::Receiver<Arc<[HostPattern]>> {
+        self.unsupplied.subscribe()
     }
 
     /// Reads the operator's certificates anew; they are shown from the next [`cover`](Self::cover) on.
@@ -91,8 +130,10 @@ impl Certificates {
     }
 
     /// Has a certificate ready for every one of these hosts and for none else: what its project brings, else
-    /// the operator's, as long as it holds, else one of the local authority. Returns the hosts whose certificate is not of
-    /// our own making, so that clients can be expected to trust it.
+    /// the operator's, as long as it holds, else what was ordered, else one of the local authority. So a host
+    /// answers over HTTPS from its first second on, with a certificate that few trust until a better one is
+    /// there. Returns the hosts whose certificate is not of our own making, so that clients can be expected to
+    /// trust it.
     pub fn cover(
         &self,
         hosts: &[HostPattern],
@@ -103,22 +144,38 @@ impl Certificates {
         let holds = |host: &HostPattern, supplied: &Supplied| {
             supplied.covers(host) && supplied.is_valid_at(now)
         };
-        let find = |host: &HostPattern| {
+        let find_supplied = |host: &HostPattern| {
             let brought = brought.get(host).map(|brought| &**brought);
             let own = brought.filter(|brought| holds(host, brought));
             own.or_else(|| supplied.iter().find(|supplied| holds(host, supplied)))
         };
-        let (found, others): (Vec<_>, Vec<_>) =
-            hosts.iter().map(|host| (host, find(host))).partition(|(_, found)| found.is_some());
-        let mut table = self.authority.table_for(others.into_iter().map(|(host, _)| host))?;
+        let ordered = self.ordered.as_ref().map(|ordered| ordered.certificates.borrow().clone());
+        let (mut found, mut unsupplied, mut others) = (Vec::new(), Vec::new(), Vec::new());
+        for host in hosts {
+            if let Some(supplied) = find_supplied(host) {
+                found.push((host, Found::Supplied(supplied)));
+                continue;
+            }
+            unsupplied.push(host.clone());
+            match ordered.as_ref().and_then(|ordered| ordered.find(host)) {
+                Some(certificate) => found.push((host, Found::Ordered(certificate.clone()))),
+                None => others.push(host),
+            }
+        }
+        let mut table = self.authority.table_for(others)?;
         let mut trusted = HashSet::with_capacity(found.len());
-        for (host, supplied) in found.into_iter().filter_map(|(h, found)| Some((h, found?))) {
-            table.insert(host, supplied.key().clone());
-            if !supplied.is_self_signed() {
+        for (host, found) in found {
+            if found.show(host, &mut table, now) {
                 trusted.insert(host.clone());
             }
         }
+        if let Some(HostPattern::Exact(zone)) =
+            self.zone.as_ref().filter(|zone| trusted.contains(*zone))
+        {
+            table.set_default_to(zone.as_str());
+        }
         self.resolver.store(table);
+        self.want(unsupplied);
         Ok(trusted)
     }
 
@@ -127,6 +184,16 @@ impl Certificates {
         let before = self.clients.load();
         let next = ClientPolicies::new(rules, &before, &self.resolver, &self.tickets);
         self.clients.store(Arc::new(next));
+    }
+
+    fn want(&self, hosts: Vec<HostPattern>) {
+        self.unsupplied.send_if_modified(|before| {
+            let changed = **before != *hosts;
+            if changed {
+                *before = hosts.into();
+            }
+            changed
+        });
     }
 
     /// Each is parsed once, as long as it is served.
@@ -159,8 +226,9 @@ impl Certificates {
     /// clients. Other names are refused before a key is touched.
     pub fn pick_config(&self) -> Result<Arc<dyn PickConfig>, CertificatesError> {
         let config = headgate_certs::server_config(self.resolver.clone(), self.tickets.scoped([]))?;
+        let challenges = self.ordered.as_ref().map(|ordered| ordered.challenges.clone());
         let (resolver, clients) = (self.resolver.clone(), self.clients.clone());
-        Ok(Arc::new(KnownNames { config, resolver, clients }))
+        Ok(Arc::new(KnownNames { config, challenges, resolver, clients }))
     }
 
     /// For DNS over TLS, with the same certificates: nothing but DNS is spoken there (RFC 7858 §3.2), and no
@@ -172,6 +240,23 @@ impl Certificates {
             Arc::unwrap_or_clone(headgate_certs::server_config(self.resolver.clone(), tickets)?);
         config.alpn_protocols = vec![PROTOCOL.to_vec()];
         Ok(Arc::new(config))
+    }
+}
+
+impl Found<'_> {
+    /// Puts it into the table; true if a client can be expected to trust it.
+    fn show(self, host: &HostPattern, table: &mut CertificateTable, now: Timestamp) -> bool {
+        match self {
+            Self::Supplied(supplied) => {
+                table.insert(host, supplied.key().clone());
+                !supplied.is_self_signed()
+            }
+            Self::Ordered(certificate) => {
+                let trusted = certificate.is_valid_at(now) && !certificate.is_self_signed();
+                table.insert_lazy(host, certificate);
+                trusted
+            }
+        }
     }
 }
 
@@ -190,12 +275,16 @@ fn read_all(files: &[CertificateFiles]) -> Result<Vec<Supplied>, CertificatesErr
 #[derive(Debug)]
 struct KnownNames {
     config: Arc<ServerConfig>,
+    challenges: Option<AlpnChallenges>,
     resolver: Arc<CertificateResolver>,
     clients: Arc<ArcSwap<ClientPolicies>>,
 }
 
 impl PickConfig for KnownNames {
     fn pick(&self, hello: &ClientHello<'_>) -> Option<Picked> {
+        if let Some(challenge) = self.challenges.as_ref().and_then(|all| all.pick(hello)) {
+            return Some(challenge.into());
+        }
         let name = hello.server_name();
         if !self.resolver.knows(name) {
             return None;

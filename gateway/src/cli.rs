@@ -5,6 +5,7 @@
 //! 1 a problem was found or something failed, 2 the command line is wrong.
 
 mod ask;
+mod certs;
 mod check;
 mod dns;
 mod domains;
@@ -39,6 +40,7 @@ use self::{
     output::{Output, OutputFormat},
     schema::SchemaArguments,
 };
+use crate::node_config::AcmeSettings;
 
 /// Reads the command line, does what it says and returns what the process ends with.
 pub fn main() -> ExitCode {
@@ -149,6 +151,9 @@ enum Command {
     /// List the hosts of a running node, whose they are, and what their owners enter in DNS
     #[command(after_help = domains::HELP, args_conflicts_with_subcommands = true)]
     Domains(domains::Arguments),
+    /// List the certificates of a running node, what comes next for each, and what is wrong
+    #[command(after_help = certs::HELP, args_conflicts_with_subcommands = true)]
+    Certs(certs::Arguments),
     /// List the zones a running node answers for, ask name servers, check a delegation
     #[command(after_help = dns::HELP)]
     Dns(dns::Arguments),
@@ -193,6 +198,14 @@ struct DevArguments {
     /// Follow this branch of the folder's repository instead of the files as they lie there
     #[arg(long, value_name = "BRANCH")]
     branch: Option<String>,
+
+    /// Order certificates from the authority whose ACME directory this is: a Pebble on this machine, say
+    #[arg(long, value_name = "URL")]
+    acme: Option<String>,
+
+    /// The root that authority is reached by, as PEM; the system's if not given
+    #[arg(long, value_name = "FILE", requires = "acme")]
+    acme_root: Option<PathBuf>,
 
     #[command(flatten)]
     flags: NodeFlags,
@@ -245,7 +258,7 @@ Serves http://localhost:8080 and https://localhost:8443, the hosts of the projec
 one is shown here while the last good state goes on being served, and on an error page where there
 is none. DNS for these names is answered at 127.0.0.1:5353, if nobody else listens there.
 Certificates come from an authority made once for this user, in $XDG_DATA_HOME/headgate/ca (else
-~/.local/share); state is kept in $XDG_STATE_HOME/headgate/dev (else ~/.local/state).
+~/.local/share), or from one that --acme names, once the hosts can be proved to it; state is kept in $XDG_STATE_HOME/headgate/dev (else ~/.local/state).
 
 Examples:
   headgate dev                            the project in this folder
@@ -291,6 +304,8 @@ A whole node.yaml; its first line names what `headgate schema node` prints, for 
         acme/docs: {url: 'git@git.example.com:docs.git', ssh_key: docs.key, known_hosts: hosts}
   ownership: trust                         # or verify: hosts wait for their owners, see `domains`
   tls:
+    authority: acme                        # Let's Encrypt, whose terms you agree to; see `certs`
+    acme: {contact: [hostmaster@example.org]}
     certificates: [{cert: shop.pem, key: shop.key}]   # your own, each for the hosts it names
   drain: 30s
   log: {format: json, level: info, access: true}
@@ -357,7 +372,14 @@ impl Command {
             Self::Dev(DevArguments { command: Some(DevCommand::Trust), .. }) => trust::run(output),
             Self::Dev(arguments) => {
                 let branch = arguments.branch.as_deref();
-                serve::dev(&arguments.dir, branch, arguments.flags.into(), output)
+                let acme = arguments.acme.map(|directory| AcmeSettings {
+                    directory,
+                    contact: Vec::new(),
+                    roots: arguments.acme_root,
+                    external_account: None,
+                    profile: None,
+                });
+                serve::dev(&arguments.dir, branch, acme, arguments.flags.into(), output)
             }
             Self::Run(arguments) => serve::run(arguments.config, arguments.flags.into(), output),
             Self::Check(arguments) => check::run(&arguments.dir, output),
@@ -366,6 +388,7 @@ impl Command {
             Self::Routes(arguments) => ask::routes(arguments, output),
             Self::Functions(arguments) => functions::run(arguments, output),
             Self::Domains(arguments) => domains::run(arguments, output),
+            Self::Certs(arguments) => certs::run(arguments, output),
             Self::Dns(arguments) => dns::run(arguments, output),
             Self::Logs(arguments) => ask::logs(arguments, output),
             Self::Revisions(arguments) => revisions::run(arguments, output),

@@ -26,7 +26,7 @@ use std::{
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use headgate_outbound::{LookupError, Resolver};
-use headgate_ownership::{Claim, Found, Ownership, Record, Rules};
+use headgate_ownership::{Claim, Found, Ownership, Proof, Record, Rules};
 use headgate_types::{Chain, Clock, HostPattern, ProjectName, Timestamp};
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, task};
@@ -184,7 +184,10 @@ impl Domains {
         let manifests = self.publisher.manifests();
         let asked = manifests.iter().filter(|m| asking.parts.grants.asks(&m.revision.project));
         let claims = asked.flat_map(|manifest| {
-            manifest.domains.iter().map(|domain| ClaimKey::of(manifest, &domain.host))
+            let project = &manifest.revision.project;
+            let claimed = manifest.domains.iter().map(|domain| &domain.host);
+            let claimed = claimed.filter(|host| !asking.parts.grants.is_given(project, host));
+            claimed.map(|host| ClaimKey::of(manifest, host))
         });
         claims.collect()
     }
@@ -261,8 +264,12 @@ impl Domains {
         let asking =
             self.asking.as_ref().filter(|asking| asking.parts.grants.asks(&revision.project));
         let standing = asking.and_then(|asking| asking.standings().get(&key).cloned());
+        let given = |asking: &&Asking| asking.parts.grants.is_given(&revision.project, host);
         let ownership = match standing.as_ref().and_then(|standing| standing.verified) {
             Some(Verified { by, .. }) => Ownership::Verified { by },
+            None if self.asking.as_ref().is_some_and(|asking| given(&asking)) => {
+                Ownership::Verified { by: Proof::Generated }
+            }
             None => self.rules.pending(key.claim()),
         };
         let holder = holders.get(host);

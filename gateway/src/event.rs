@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use headgate_ownership::Record;
 use headgate_project::{Diagnostics, changes::Changes};
-use headgate_types::{Commit, Generation, HostPattern, ProjectName, Revision};
+use headgate_types::{Commit, Generation, HostPattern, ProjectName, Revision, Timestamp};
 
 use crate::manifest::SourceEntry;
 
@@ -44,6 +44,15 @@ pub enum Event {
     HostVerified { project: ProjectName, host: HostPattern },
     /// A host is not served, because its owner has not said yet, or says no longer, that it is the project's.
     HostPending { project: ProjectName, host: HostPattern, record: Option<Record>, why: String },
+    /// A certificate that was ordered is there and shown; `renewed` if it takes the place of one before.
+    Certificate { names: Vec<HostPattern>, issuer: String, not_after: Timestamp, renewed: bool },
+    /// A certificate could not be ordered. It is tried again by itself.
+    CertificateFailing {
+        names: Vec<HostPattern>,
+        why: String,
+        advice: Option<String>,
+        next: String,
+    },
     /// Shutdown began; no new connections are taken.
     Draining { connections: u64 },
     /// The end; `cut` connections did not finish in time.

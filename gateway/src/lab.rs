@@ -29,7 +29,7 @@ use crate::{
     log_hub::LogHub,
     manifest::SourceEntry,
     metrics::Metrics,
-    node_config::{Authority, TlsConfig},
+    node_config::TlsConfig,
     publisher::{Followed, Parts, Publisher},
     snapshot::{Aliases, ServeOptions},
     status::StatusBoard,
@@ -102,14 +102,15 @@ impl Lab {
         let (silence, no_way_out) = (Arc::new(Silence), Arc::new(NoWayOut));
         let executor = Executor::open(config, artefacts, silence, no_way_out, metrics).unwrap();
         let clock = Arc::new(TestClock(AtomicU64::new(NOON)));
-        let authority = Authority::Local { folder: folder.path().join("ca") };
-        let tls = TlsConfig { authority, certificates: Vec::new() };
-        let grants = Arc::<Grants>::default();
+        let local = folder.path().join("ca");
+        let tls = TlsConfig { local, acme: None, certificates: Vec::new() };
+        let grants = Arc::new(Grants::of(&[], aliases.clone()));
         let publisher = Arc::new(Publisher::new(Parts {
             store: store.clone(),
             records: records.clone(),
             executor: executor.clone(),
-            certificates: Certificates::open(&tls, folder.path(), clock.clone()).unwrap(),
+            certificates: Certificates::open(&tls, None, folder.path(), clock.clone(), None)
+                .unwrap(),
             clock: clock.clone(),
             metrics: Metrics::register(&mut Registry::default()),
             options: ServeOptions {

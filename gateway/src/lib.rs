@@ -30,6 +30,7 @@ mod loops;
 pub mod manifest;
 pub mod metrics;
 pub mod node_config;
+mod ordering;
 mod outbound;
 pub mod policy;
 pub mod proxy;

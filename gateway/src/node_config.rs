@@ -92,8 +92,7 @@ impl NodeConfig {
         if let Some(state) = overrides.state.as_deref().map(absolute) {
             // What was not placed by hand moves along with the folder it stands in by default.
             let old = mem::replace(&mut self.state, state.clone());
-            let Authority::Local { folder: authority } = &mut self.tls.authority;
-            for path in [&mut self.admin.socket, authority] {
+            for path in [&mut self.admin.socket, &mut self.tls.local] {
                 if let Ok(inside) = path.strip_prefix(&old) {
                     *path = state.join(inside);
                 }
@@ -171,7 +170,11 @@ pub struct AdminConfig {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsConfig {
-    pub authority: Authority,
+    /// The folder of an authority of the node's own, made once. Clients must be told to trust it.
+    pub local: PathBuf,
+    /// Who is asked for certificates that everybody trusts. If nobody is, or until one is there, the node's
+    /// own authority signs.
+    pub acme: Option<AcmeSettings>,
     /// The operator's own; each serves the hosts it names. Read again on SIGHUP.
     pub certificates: Vec<CertificateFiles>,
 }
@@ -184,11 +187,25 @@ pub struct CertificateFiles {
     pub key: PathBuf,
 }
 
-/// Who signs this node's certificates.
+/// An authority that speaks ACME, and who this node is to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Authority {
-    /// An authority of the node's own, made once and kept in `folder`; clients must be told to trust it.
-    Local { folder: PathBuf },
+pub struct AcmeSettings {
+    /// The URL of its directory.
+    pub directory: String,
+    /// Mail addresses of the operator.
+    pub contact: Vec<String>,
+    /// A PEM file with the only roots that it may have; those of this machine if there is none.
+    pub roots: Option<PathBuf>,
+    pub external_account: Option<ExternalAccountFile>,
+    pub profile: Option<String>,
+}
+
+/// A customer's number with an authority that wants one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExternalAccountFile {
+    pub id: String,
+    /// Holds the key in base64, as the authority shows it.
+    pub key_file: PathBuf,
 }
 
 /// A project this node serves, and where it comes from.

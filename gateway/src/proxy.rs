@@ -35,8 +35,8 @@ use std::{
 };
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures::FutureExt;
+use headgate_certs::acme::HttpTokens;
 use headgate_edge::{
     ConnectionInfo,
     defaults::{BODY_DISCARD, URI_BYTES},
@@ -54,11 +54,7 @@ use tracing::debug;
 
 pub(crate) use self::invoke::{Hop, pass_on};
 pub use self::{
-    access_log::AccessLog,
-    context::RequestContext,
-    https::{HttpChallenges, TooManyChallenges},
-    name_query::NameQueries,
-    trace::RequestIds,
+    access_log::AccessLog, context::RequestContext, name_query::NameQueries, trace::RequestIds,
 };
 use crate::{
     blob_cache::BlobCache,
@@ -89,7 +85,8 @@ pub struct Proxy {
     pub(crate) draining: AtomicBool,
     /// The port that requests in the clear are sent to; `None` on a node without HTTPS.
     pub(crate) https: Option<u16>,
-    pub(crate) challenges: Arc<HttpChallenges>,
+    /// The answers to HTTP-01 challenges under way.
+    pub(crate) challenges: HttpTokens,
 }
 
 /// What a request asks for, resolved. Holds no borrow of the snapshot, which may be replaced meanwhile.
@@ -113,7 +110,7 @@ enum Resolved {
     Misdirected,
     /// The answer to a challenge of a certificate authority.
     Challenge {
-        key_authorization: Bytes,
+        key_authorization: String,
     },
     NotFound,
     /// No project claims the host.
@@ -218,7 +215,7 @@ impl Proxy {
             ctx.hsts = rule.hsts;
         } else {
             let path = request.uri.path();
-            if let Some(key_authorization) = self.challenges.find(path) {
+            if let Some(key_authorization) = self.challenges.answer(path) {
                 return Resolved::Challenge { key_authorization };
             }
             if let Some(port) = self.https.filter(|_| rule.redirect && !https::is_challenge(path))

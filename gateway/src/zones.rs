@@ -21,6 +21,7 @@ mod view;
 
 use std::{net::IpAddr, sync::Arc};
 
+use headgate_certs::acme::issuer_domain;
 use headgate_dns::{Name, RData};
 use headgate_types::{HostPattern, ProjectName};
 
@@ -31,7 +32,7 @@ pub use self::{
     serials::{Serials, SerialsError},
     view::Nameplate,
 };
-use crate::node_config::{Authority, NodeConfig};
+use crate::node_config::NodeConfig;
 
 /// What the operator says of names. All of it holds as long as the process.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +50,8 @@ pub struct OperatorZone {
     pub nameservers: Vec<Name>,
     /// The mailbox of who is responsible, as a name.
     pub contact: Name,
-    /// The one authority that may certify names of this zone; any, if there is none.
+    /// The one authority that may certify names of this zone, as CAA calls it; any, if there is none. What the
+    /// local authority signs is trusted by those who chose to, whatever CAA says.
     pub issuer: Option<&'static str>,
 }
 
@@ -88,16 +90,9 @@ impl Naming {
             origin: draft::name(&zone.name),
             nameservers: zone.nameservers.iter().map(draft::name).collect(),
             contact: draft::mailbox(&zone.contact),
-            issuer: issuer(&config.tls.authority),
+            issuer: config.tls.acme.as_ref().and_then(|acme| issuer_domain(&acme.directory)),
         });
         Self { zone, addresses: config.public_addresses() }
-    }
-}
-
-/// Whom a CAA record names. What the local authority signs is trusted by those who chose to, whatever it says.
-fn issuer(authority: &Authority) -> Option<&'static str> {
-    match authority {
-        Authority::Local { .. } => None,
     }
 }
 

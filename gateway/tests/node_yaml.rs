@@ -124,7 +124,14 @@ fn whole() -> Value {
             "nameservers": ["ns1.edge.example.org"], "contact": "ada@example.org",
         },
         "dns": {"listen": ["127.0.0.1:0"], "log": {"sample": 100}},
-        "admin": {"socket": "admin.sock", "listen": "[::1]:9901"}, "tls": {"authority": "local"},
+        "admin": {"socket": "admin.sock", "listen": "[::1]:9901"}, "tls": {
+            "authority": "acme",
+            "acme": {
+                "directory": "https://acme.example.org/directory", "contact": ["ada@example.org"],
+                "roots": "key", "external_account": {"id": "kid", "key_file": "key"},
+                "profile": "shortlived",
+            },
+        },
         "projects": [{
             "name": "shop", "config": "https://git.example.com/shop.git", "branch": "live",
             "poll": "2s", "username": "ada", "token_file": "token", "ssh_key": "key",
@@ -213,7 +220,9 @@ fn refused_for_its_shape(problems: &Diagnostics) -> bool {
 }
 
 /// What takes a parser, another value or the disk to see.
-const BY_READER_ALONE: [&str; 24] = [
+const BY_READER_ALONE: [&str; 26] = [
+    "is of no use without its authority",
+    "is not a URL of https",
     "is not an address",
     "is not a loopback address",
     "is not known to this headgate",

@@ -5,6 +5,7 @@
 mod a_host_belongs_to_one_project;
 mod admin_tells;
 mod certificates;
+mod certificates_are_ordered;
 mod clients_prove_themselves;
 mod dev_reloads;
 mod dev_serves_the_shop;

@@ -22,9 +22,11 @@ mod metrics;
 mod name_server;
 mod natives;
 mod node;
+mod pebble;
 mod process;
 mod project;
 mod raw;
+mod scene;
 mod upstream;
 
 use std::{path::PathBuf, time::Duration};
@@ -39,8 +41,10 @@ pub use self::{
     metrics::Metrics,
     name_server::NameServer,
     node::TestNode,
+    pebble::{Pebble, Ports},
     project::{Project, fixture, guest},
     raw::Raw,
+    scene::Scene,
     upstream::Upstream,
 };
 

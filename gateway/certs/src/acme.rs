@@ -36,11 +36,11 @@ pub mod renewals;
 pub mod status;
 pub mod wanted;
 
-pub use account::{AccountError, ExternalAccount};
+pub use account::{AccountError, ExternalAccount, NotAKey};
 pub use challenge::{AlpnChallenges, ChallengeZone, HttpTokens, PublishError, Standing};
 pub use client::RootsError;
 pub use lease::{Lease, SoleNode};
-pub use limits::{LimitUse, Limits};
+pub use limits::{LimitUse, Limits, issuer_domain};
 pub use metrics::Metrics;
 pub use problem::OrderError;
 pub use renewals::{

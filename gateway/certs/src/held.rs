@@ -32,6 +32,7 @@ pub struct HeldCertificate {
     issuer: Box<str>,
     not_before: Timestamp,
     not_after: Timestamp,
+    self_signed: bool,
     chain: Box<[CertificateDer<'static>]>,
     key: KeyBytes,
     parsed: OnceLock<Option<Arc<CertifiedKey>>>,
@@ -94,6 +95,7 @@ impl HeldCertificate {
             return Err(InvalidCertificate::NoNames);
         }
         let issuer = leaf.issuer();
+        let self_signed = issuer == leaf.subject();
         let issuer_names = issuer.iter_common_name().chain(issuer.iter_organization());
         let issuer = issuer_names.filter_map(|name| name.as_str().ok()).next().unwrap_or("unnamed");
         Ok(Self {
@@ -102,6 +104,7 @@ impl HeldCertificate {
             issuer: issuer.into(),
             not_before: seconds(leaf.validity().not_before.timestamp()),
             not_after: seconds(leaf.validity().not_after.timestamp()),
+            self_signed,
             chain: chain.into(),
             key,
             parsed: OnceLock::new(),
@@ -146,6 +149,15 @@ impl HeldCertificate {
 
     pub fn not_after(&self) -> Timestamp {
         self.not_after
+    }
+
+    pub fn is_valid_at(&self, now: Timestamp) -> bool {
+        self.not_before <= now && now < self.not_after
+    }
+
+    /// Whether it vouches for itself alone, so that no client trusts it unasked.
+    pub fn is_self_signed(&self) -> bool {
+        self.self_signed
     }
 
     /// Whether a client that asks for this host, or for any that the pattern covers, may be shown it.

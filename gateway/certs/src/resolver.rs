@@ -9,32 +9,70 @@ use rustls::{
     sign::CertifiedKey,
 };
 
+use crate::HeldCertificate;
+
 /// Names and their certificates. Built whole, then published with [`CertificateResolver::store`].
 #[derive(Debug, Clone, Default)]
 pub struct CertificateTable {
-    exact: HashMap<Box<str>, Arc<CertifiedKey>>,
+    exact: HashMap<Box<str>, Shown>,
     /// By the part behind `*.`.
-    wildcard: HashMap<Box<str>, Arc<CertifiedKey>>,
-    default: Option<Arc<CertifiedKey>>,
+    wildcard: HashMap<Box<str>, Shown>,
+    default: Option<Shown>,
+}
+
+/// What a client is shown, parsed or yet to be.
+#[derive(Debug, Clone)]
+enum Shown {
+    Key(Arc<CertifiedKey>),
+    Held(Arc<HeldCertificate>),
+}
+
+impl Shown {
+    fn key(&self) -> Option<Arc<CertifiedKey>> {
+        match self {
+            Self::Key(key) => Some(Arc::clone(key)),
+            Self::Held(held) => held.certified_key(),
+        }
+    }
 }
 
 impl CertificateTable {
     /// Shows `key` to who asks for `host`. The caller sees to it that the certificate covers it.
     pub fn insert(&mut self, host: &HostPattern, key: Arc<CertifiedKey>) {
+        self.show(host, Shown::Key(key));
+    }
+
+    /// The same with one whose key is parsed when the first client asks for it.
+    pub fn insert_lazy(&mut self, host: &HostPattern, certificate: Arc<HeldCertificate>) {
+        self.show(host, Shown::Held(certificate));
+    }
+
+    fn show(&mut self, host: &HostPattern, shown: Shown) {
         match host {
-            HostPattern::Exact(name) => self.exact.insert(name.as_str().into(), key),
-            HostPattern::Wildcard(base) => self.wildcard.insert(base.as_str().into(), key),
+            HostPattern::Exact(name) => self.exact.insert(name.as_str().into(), shown),
+            HostPattern::Wildcard(base) => self.wildcard.insert(base.as_str().into(), shown),
         };
     }
 
     /// Shows `key` to who asks for no name at all: a client that connected by address.
     pub fn set_default(&mut self, key: Arc<CertifiedKey>) {
-        self.default = Some(key);
+        self.default = Some(Shown::Key(key));
+    }
+
+    /// Shows them what is shown for `host`, if anything is.
+    pub fn set_default_to(&mut self, host: &str) {
+        if let Some(shown) = self.shown(Some(host)).cloned() {
+            self.default = Some(shown);
+        }
     }
 
     /// The exact name, else the wildcard one label up; the default only without a name. Allocates
     /// only for a name that is not in lower case.
-    pub fn find(&self, server_name: Option<&str>) -> Option<&Arc<CertifiedKey>> {
+    pub fn find(&self, server_name: Option<&str>) -> Option<Arc<CertifiedKey>> {
+        self.shown(server_name)?.key()
+    }
+
+    fn shown(&self, server_name: Option<&str>) -> Option<&Shown> {
         let Some(name) = server_name else { return self.default.as_ref() };
         let name = lower(name);
         self.exact.get(&*name).or_else(|| {
@@ -80,12 +118,12 @@ impl CertificateResolver {
 
     /// Whether a client that asks for `server_name` is shown a certificate.
     pub fn knows(&self, server_name: Option<&str>) -> bool {
-        self.table.load().find(server_name).is_some()
+        self.table.load().shown(server_name).is_some()
     }
 }
 
 impl ResolvesServerCert for CertificateResolver {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        self.table.load().find(hello.server_name()).cloned()
+        self.table.load().find(hello.server_name())
     }
 }

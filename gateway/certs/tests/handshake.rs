@@ -133,8 +133,8 @@ async fn an_exact_name_goes_before_its_wildcard() {
     let mut table = CertificateTable::default();
     table.insert(&"*.example.com".parse().unwrap(), Arc::clone(&wildcard));
     table.insert(&"a.example.com".parse().unwrap(), Arc::clone(&exact));
-    assert!(Arc::ptr_eq(table.find(Some("a.example.com")).unwrap(), &exact));
-    assert!(Arc::ptr_eq(table.find(Some("b.example.com")).unwrap(), &wildcard));
+    assert!(Arc::ptr_eq(&table.find(Some("a.example.com")).unwrap(), &exact));
+    assert!(Arc::ptr_eq(&table.find(Some("b.example.com")).unwrap(), &wildcard));
     assert!(table.find(Some(".example.com")).is_none());
     assert!(table.find(None).is_none());
     server.resolver.store(table);

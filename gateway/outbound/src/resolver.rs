@@ -217,6 +217,20 @@ impl Resolver {
         }))
     }
 
+    /// Where the alias at `name` leads, with its final dot.
+    ///
+    /// # Errors
+    /// See [`LookupError`]; a name that is no alias is one.
+    pub async fn alias(&self, name: &str) -> Result<String, LookupError> {
+        let name = absolute(name)?;
+        let found = self.lookup(name.clone(), RecordType::CNAME).await?;
+        let alias = found.answers().iter().find_map(|record| match &record.data {
+            RData::CNAME(target) if record.name == name => Some(target.0.to_ascii()),
+            _ => None,
+        });
+        alias.ok_or(LookupError::NoRecords)
+    }
+
     /// Who may issue certificates for `name`: the CAA records of that very name.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     AdminState, Phase, orders,
     server::{Shared, Via},
-    wire::{Detail, NamesStatus, NodeStatus, ProjectState},
+    wire::{CertificatesStatus, Detail, NamesStatus, NodeStatus, ProjectState},
 };
 use crate::log_hub::{Followed, Follower, LogFilter, LogLine};
 
@@ -26,8 +26,10 @@ const JSON: &str = "application/json";
 const NDJSON: &str = "application/x-ndjson";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The one order that is about no project.
+/// The orders that are about no project.
 const CHECK: &str = "/domains/check";
+const RENEW: &str = "/certs/renew";
+const IMPORT: &str = "/certs/import";
 
 pub(super) struct Answer {
     pub(super) response: Response<Body>,
@@ -50,9 +52,13 @@ where
         let why = "this listener answers only to localhost, 127.0.0.1 and [::1]";
         return text(StatusCode::MISDIRECTED_REQUEST, why).into();
     }
-    let check = request.uri().path() == CHECK;
-    if check && via == Via::Unix && request.method() == Method::POST {
-        return orders::check_host(request, shared).await.into();
+    let other = [CHECK, RENEW, IMPORT].contains(&request.uri().path());
+    if other && via == Via::Unix && request.method() == Method::POST {
+        return match request.uri().path() {
+            RENEW => orders::renew(request, shared).await.into(),
+            IMPORT => orders::import(request, shared).await.into(),
+            _ => orders::check_host(request, shared).await.into(),
+        };
     }
     let order = orders::Kind::of(request.uri().path()).filter(|_| via == Via::Unix);
     let allowed = if order.is_some() { Method::POST } else { Method::GET };
@@ -76,25 +82,27 @@ where
         ("/logs", Via::Unix) => logs(request.uri().query().unwrap_or_default(), shared),
         ("/domains", Via::Unix) => json(&state.domains.domains()).into(),
         ("/functions", Via::Unix) => json(&state.functions.functions().await).into(),
+        ("/certs", Via::Unix) => json(&certificates(state)).into(),
         ("/dns", Via::Unix) => json(&names(state)).into(),
         ("/dns/zone", Via::Unix) => records(request.uri().query().unwrap_or_default(), state).into(),
         ("/revisions", Via::Unix) => {
             orders::list(request.uri().query().unwrap_or_default(), shared).await.into()
         }
         (
-            "/status" | "/routes" | "/logs" | "/revisions" | "/domains" | "/functions" | "/dns" | "/dns/zone",
+            "/status" | "/routes" | "/logs" | "/revisions" | "/domains" | "/functions" | "/certs" | "/dns"
+            | "/dns/zone",
             Via::Tcp,
         ) => {
             text(StatusCode::FORBIDDEN, "only on the admin socket").into()
         }
-        (CHECK, Via::Unix) => text(StatusCode::METHOD_NOT_ALLOWED, "only POST").into(),
-        (path, Via::Tcp) if check || orders::Kind::of(path).is_some() => {
+        (CHECK | RENEW | IMPORT, Via::Unix) => text(StatusCode::METHOD_NOT_ALLOWED, "only POST").into(),
+        (path, Via::Tcp) if other || orders::Kind::of(path).is_some() => {
             text(StatusCode::FORBIDDEN, "only on the admin socket").into()
         }
         _ => text(
             StatusCode::NOT_FOUND,
             "try /livez /readyz /metrics /snapshot, and on the socket /status /routes /logs /revisions \
-             /domains /functions /dns /dns/zone",
+             /domains /functions /certs /dns /dns/zone",
         )
         .into(),
     }
@@ -142,6 +150,10 @@ fn metrics(state: &AdminState) -> Response<Body> {
 
 fn names(state: &AdminState) -> NamesStatus {
     state.names.as_ref().map(|names| names.names()).unwrap_or_default()
+}
+
+fn certificates(state: &AdminState) -> CertificatesStatus {
+    state.certificates.as_ref().map(|all| all.certificates()).unwrap_or_default()
 }
 
 fn records(query: &str, state: &AdminState) -> Response<Body> {

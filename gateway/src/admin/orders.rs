@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use headgate_types::ProjectName;
+use headgate_certs::acme::CommandError;
+use headgate_types::{Chain, ProjectName};
 use http::{Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Limited};
@@ -13,12 +14,14 @@ use tokio::time::timeout;
 use super::{
     answer::{Body, json, json_as, text},
     server::Shared,
-    wire::{BranchRow, CheckHost, DoneRow, Order, Refusal},
+    wire::{BranchRow, CheckHost, DoneRow, ImportPem, Order, Refusal, RenewHost},
 };
 use crate::revisions::{Named, RevisionsError, Wanted};
 
 /// A project's name, a branch and a commit fit many times over.
 const LARGEST_ORDER: usize = 16 << 10;
+/// A chain of ten certificates and a key, as JSON.
+const LARGEST_IMPORT: usize = 64 << 10;
 /// For its bytes to arrive; a local client sends them at once.
 const BODY_TIME: Duration = Duration::from_secs(5);
 
@@ -50,7 +53,7 @@ where
     let Ok(_place) = shared.orders.clone().try_acquire_owned() else {
         return text(StatusCode::SERVICE_UNAVAILABLE, "too many orders at one time");
     };
-    let Order { project, branch, commit } = match read(request).await {
+    let Order { project, branch, commit } = match read(request, LARGEST_ORDER).await {
         Ok(order) => order,
         Err((status, why)) => return text(status, &why),
     };
@@ -85,7 +88,7 @@ where
     let Ok(_place) = shared.orders.clone().try_acquire_owned() else {
         return text(StatusCode::SERVICE_UNAVAILABLE, "too many orders at one time");
     };
-    let CheckHost { host } = match read(request).await {
+    let CheckHost { host } = match read(request, LARGEST_ORDER).await {
         Ok(order) => order,
         Err((status, why)) => return text(status, &why),
     };
@@ -97,18 +100,79 @@ where
     }
 }
 
+/// Has certificates ordered now.
+pub(super) async fn renew<B>(request: Request<B>, shared: &Shared) -> Response<Body>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let Ok(_place) = shared.orders.clone().try_acquire_owned() else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "too many orders at one time");
+    };
+    let Some(certificates) = &shared.state.certificates else { return nobody_orders() };
+    let RenewHost { host } = match read(request, LARGEST_ORDER).await {
+        Ok(order) => order,
+        Err((status, why)) => return text(status, &why),
+    };
+    match certificates.renew(host).await {
+        Ok(renewed) => json(&renewed),
+        Err(error) => refused(&error),
+    }
+}
+
+/// Keeps a certificate of the operator's.
+pub(super) async fn import<B>(request: Request<B>, shared: &Shared) -> Response<Body>
+where
+    B: HttpBody<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let Ok(_place) = shared.orders.clone().try_acquire_owned() else {
+        return text(StatusCode::SERVICE_UNAVAILABLE, "too many orders at one time");
+    };
+    let Some(certificates) = &shared.state.certificates else { return nobody_orders() };
+    let ImportPem { pem } = match read(request, LARGEST_IMPORT).await {
+        Ok(order) => order,
+        Err((status, why)) => return text(status, &why),
+    };
+    match certificates.import(&pem).await {
+        Ok(imported) => json(&imported),
+        Err(error) => refused(&error),
+    }
+}
+
+fn nobody_orders() -> Response<Body> {
+    text(
+        StatusCode::NOT_FOUND,
+        "this node keeps no certificates but its own authority's; `tls: {authority: acme}` in \
+         node.yaml has them ordered, and `tls.certificates` names those you have",
+    )
+}
+
+fn refused(error: &CommandError) -> Response<Body> {
+    let status = match error {
+        CommandError::Unknown(_) => StatusCode::NOT_FOUND,
+        CommandError::Invalid(_) | CommandError::Expired(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        CommandError::Stopped => StatusCode::SERVICE_UNAVAILABLE,
+        CommandError::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    text(status, &Chain(error).to_string())
+}
+
 /// An order, or what to answer instead.
-async fn read<B, T>(request: Request<B>) -> Result<T, (StatusCode, String)>
+async fn read<B, T>(request: Request<B>, most: usize) -> Result<T, (StatusCode, String)>
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     T: DeserializeOwned,
 {
-    let body = Limited::new(request.into_body(), LARGEST_ORDER).collect();
+    let body = Limited::new(request.into_body(), most).collect();
     let refuse = |status, why: &str| Err((status, why.to_owned()));
     let body = match timeout(BODY_TIME, body).await {
         Ok(Ok(body)) => body,
-        Ok(Err(_)) => return refuse(StatusCode::PAYLOAD_TOO_LARGE, "an order has at most 16 KiB"),
+        Ok(Err(_)) => {
+            let why = format!("an order like this has at most {} KiB", most >> 10);
+            return refuse(StatusCode::PAYLOAD_TOO_LARGE, &why);
+        }
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the order did not arrive in time"),
     };
     serde_json::from_slice(&body.to_bytes())

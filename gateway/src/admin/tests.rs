@@ -76,6 +76,7 @@ impl Admin {
             readiness: Arc::default(),
             domains: Arc::new(Domains::trusting(lab.publisher().clone())),
             functions: Arc::new(View),
+            certificates: None,
             names: None,
             operations: Arc::new(Revisions::new(shared)),
         };

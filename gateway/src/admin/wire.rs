@@ -2,6 +2,7 @@
 //!
 //! Fields are added, never renamed: scripts read them.
 
+mod certificates;
 mod functions;
 mod names;
 mod revisions;
@@ -11,6 +12,10 @@ use headgate_types::{Branch, Commit, Generation, HostPattern, ProjectName, Times
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    certificates::{
+        CertificateRow, CertificateState, CertificatesStatus, ImportPem, ImportedRow, LimitRow,
+        RenewHost, RenewedRow, UnorderedRow,
+    },
     functions::{FunctionKind, FunctionRow, LimitsRow, NowRow, StartUpKind, StartUpRow},
     names::{NamesStatus, RecordRow, UnansweredRow, ZoneProblemRow, ZoneRow},
     revisions::{BranchRow, Candidate, DoneRow, NewestRow, Order, Refusal, RevisionRow},

@@ -15,6 +15,8 @@
 //! | `failed` | `project`, `error`, `retry_in_ms` (or null) |
 //! | `verified` | `project`, `host` |
 //! | `pending` | `project`, `host`, `record` (`type`, `name`, `value`; or null), `why` |
+//! | `certificate` | `names`, `issuer`, `not_after` (RFC 3339), `renewed` (or new) |
+//! | `certificate_failing` | `names`, `why`, `advice` (or null), `next` (what happens then) |
 //! | `draining` | `connections` |
 //! | `stopped` | `cut` (connections that did not finish in time) |
 //!
@@ -125,6 +127,18 @@ enum Line<'a> {
         record: Option<&'a Record>,
         why: &'a str,
     },
+    Certificate {
+        names: Vec<String>,
+        issuer: &'a str,
+        not_after: String,
+        renewed: bool,
+    },
+    CertificateFailing {
+        names: Vec<String>,
+        why: &'a str,
+        advice: Option<&'a str>,
+        next: &'a str,
+    },
     Draining {
         connections: u64,
     },
@@ -217,6 +231,16 @@ impl<'a> Line<'a> {
                 record: record.as_ref(),
                 why,
             },
+            Event::Certificate { names, issuer, not_after, renewed } => Self::Certificate {
+                names: names.iter().map(ToString::to_string).collect(),
+                issuer,
+                not_after: not_after.to_string(),
+                renewed: *renewed,
+            },
+            Event::CertificateFailing { names, why, advice, next } => {
+                let names = names.iter().map(ToString::to_string).collect();
+                Self::CertificateFailing { names, why, advice: advice.as_deref(), next }
+            }
             Event::Draining { connections } => Self::Draining { connections: *connections },
             Event::Stopped { cut } => Self::Stopped { cut: *cut },
         }

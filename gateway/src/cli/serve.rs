@@ -22,7 +22,7 @@ use crate::{
     },
     event::Reporter,
     logging,
-    node_config::{Authority, ConfigError, DevOptions, Homes, NodeConfig, Overrides},
+    node_config::{AcmeSettings, ConfigError, DevOptions, Homes, NodeConfig, Overrides},
 };
 
 /// For work on blocking threads to end by itself, once everything else has.
@@ -31,15 +31,16 @@ const LAST_WORK: Duration = Duration::from_millis(200);
 pub(super) fn dev(
     dir: &Path,
     branch: Option<&str>,
+    acme: Option<AcmeSettings>,
     overrides: Overrides,
     output: &Output,
 ) -> anyhow::Result<Verdict> {
-    let options = DevOptions { dir: dir.to_owned(), branch: branch.map(Branch::new), overrides };
+    let branch_name = branch.map(Branch::new);
+    let options = DevOptions { dir: dir.to_owned(), branch: branch_name, acme, overrides };
     let config = NodeConfig::for_dev(&options, &homes()?)?;
-    let Authority::Local { folder } = &config.tls.authority;
     let greeting = Greeting::Dev {
         dir: dir.canonicalize().unwrap_or_else(|_| dir.to_owned()),
-        authority: folder.clone(),
+        authority: config.tls.local.clone(),
         branch: branch.map(str::to_owned),
     };
     serve(config, greeting, None, output)

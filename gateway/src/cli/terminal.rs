@@ -8,7 +8,7 @@ use std::{
 };
 
 use headgate_project::changes::Changes;
-use headgate_types::{ProjectName, Revision};
+use headgate_types::{HostPattern, ProjectName, Revision};
 
 use crate::{
     cli::{
@@ -126,6 +126,22 @@ impl Reporter for Terminal {
                     .map(|record| format!("  its owner enters in DNS: {}\n", record_text(record)));
                 let enter = enter.unwrap_or_default();
                 format!("{mark} {project}: {host} is not served: {}\n{enter}", plain(why))
+            }
+            Event::Certificate { names, issuer, not_after, renewed } => {
+                let mark = self.paint(Paint::Good, "✓");
+                let how = if *renewed { "renewed" } else { "issued" };
+                let (names, issuer) = (listed(names), plain(issuer));
+                format!("{mark} certificate for {names} {how} by {issuer}, until {not_after}\n")
+            }
+            Event::CertificateFailing { names, why, advice, next } => {
+                let mark = self.paint(Paint::Attention, "!");
+                let advice = advice.as_ref().map(|advice| format!("  {}\n", plain(advice)));
+                format!(
+                    "{mark} no new certificate for {}: {} ({next})\n{}",
+                    listed(names),
+                    plain(why),
+                    advice.unwrap_or_default()
+                )
             }
             Event::Draining { connections: 0 } => return,
             Event::Draining { connections } => {
@@ -307,6 +323,11 @@ fn rounded(duration: Duration) -> String {
         0..1000 => format!("{} ms", duration.as_millis()),
         _ => format!("{:.1} s", duration.as_secs_f64()),
     }
+}
+
+fn listed(names: &[HostPattern]) -> String {
+    let names: Vec<_> = names.iter().map(|name| plain(&name.to_string())).collect();
+    names.join(", ")
 }
 
 #[cfg(test)]

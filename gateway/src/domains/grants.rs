@@ -9,6 +9,7 @@ use super::ClaimKey;
 use crate::{
     manifest::Manifest,
     node_config::{FollowedProject, OwnershipRule},
+    snapshot::Aliases,
 };
 
 /// The project that has each host. A host that is missing is nobody's yet.
@@ -17,6 +18,8 @@ pub(crate) type Holders = HashMap<HostPattern, ProjectName>;
 /// What the publisher goes by. Read and replaced whole; nothing is looked up here.
 #[derive(Debug, Default)]
 pub struct Grants {
+    /// The names that projects have in the operator's zone need nobody's word.
+    aliases: Aliases,
     /// The projects whose hosts need their owners' word. All others are trusted.
     asked: ArcSwap<HashSet<ProjectName>>,
     /// Since when a claim is verified.
@@ -25,8 +28,8 @@ pub struct Grants {
 
 impl Grants {
     /// By what `node.yaml` says of each project.
-    pub(crate) fn of(projects: &[FollowedProject]) -> Self {
-        let grants = Self::default();
+    pub(crate) fn of(projects: &[FollowedProject], aliases: Aliases) -> Self {
+        let grants = Self { aliases, ..Self::default() };
         grants.ask(projects);
         grants
     }
@@ -39,6 +42,14 @@ impl Grants {
 
     pub(crate) fn asks(&self, project: &ProjectName) -> bool {
         self.asked.load().contains(project)
+    }
+
+    /// Whether the operator gave this host to the project: it is, or lies below, that which the project has
+    /// in the operator's zone.
+    pub(super) fn is_given(&self, project: &ProjectName, host: &HostPattern) -> bool {
+        let Some(own) = self.aliases.host_of(project) else { return false };
+        let below = host.base().as_str().strip_suffix(own.as_str());
+        below.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 
     pub(super) fn verify(&self, verified: HashMap<ClaimKey, Timestamp>) {
@@ -56,7 +67,8 @@ impl Grants {
         for manifest in manifests {
             let project = &manifest.revision.project;
             for domain in &manifest.domains {
-                let since = match asked.contains(project) {
+                let asked = asked.contains(project) && !self.is_given(project, &domain.host);
+                let since = match asked {
                     false => Some(Timestamp::default()),
                     true => verified.get(&ClaimKey::of(manifest, &domain.host)).copied(),
                 };

@@ -7,6 +7,7 @@ use crate::{
     deploy::Outcome,
     lab::{Events, Lab, revision, site},
     node_config::{FollowedProject, GitCredentials, OtherRepositories, OwnershipRule, Source},
+    snapshot::Aliases,
 };
 
 fn project(name: &str, ownership: OwnershipRule) -> FollowedProject {
@@ -152,4 +153,24 @@ async fn a_trusted_project_serves_beside_those_that_are_asked() {
     lab.grants.ask(&[]);
     lab.publisher().regrant().unwrap();
     assert_eq!(holder(&lab, "x.org").as_deref(), Some("asked"), "which was there first");
+}
+
+#[tokio::test]
+async fn what_a_project_has_in_the_operators_zone_is_its_own_without_a_record() {
+    let zone = Aliases::Zone(Arc::new("edge.org".parse().unwrap()));
+    let lab = Lab::with_aliases(&["shop"], zone);
+    lab.grants.ask(&[project("shop", OwnershipRule::Verify)]);
+    let domains = asking(&lab);
+    let hosts = ["shop.edge.org", "*.shop.edge.org", "myshop.edge.org", "shop.org"];
+    lab.deploy(revision("shop", "1"), site(&hosts, &[])).await;
+    let rows = domains.domains();
+    let given = |row: &&DomainRow| row.ownership == Ownership::Verified { by: Proof::Generated };
+    let given: Vec<_> = rows.iter().filter(given).map(|row| &*row.host).collect();
+    assert_eq!(given, ["*.shop.edge.org", "shop.edge.org"]);
+    assert!(rows.iter().all(|row| row.served == given.contains(&&*row.host)), "{rows:?}");
+    assert_eq!(
+        domains.claims(domains.asking.as_ref().unwrap()).len(),
+        2,
+        "nobody is asked for them"
+    );
 }

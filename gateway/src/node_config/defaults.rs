@@ -47,6 +47,9 @@ pub(super) const DEV_POLL: Duration = Duration::from_secs(1);
 /// Hosts throttle who asks more often.
 pub(super) const SHORTEST_POLL: Duration = Duration::from_millis(100);
 
+/// Whom everybody trusts, at no charge.
+pub(super) const DIRECTORY: &str = "https://acme-v02.api.letsencrypt.org/directory";
+
 /// Hardening C6: a drain ends within 30 s. Process managers kill after 90.
 pub(super) const DRAIN: Duration = Duration::from_secs(30);
 /// A developer who pressed Ctrl-C waits for nobody.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use headgate_types::{Branch, Digest, ProjectName};
 
 use super::{
-    AdminConfig, Authority, ConfigError, DevAids, DnsConfig, FollowedProject, GitCredentials,
+    AcmeSettings, AdminConfig, ConfigError, DevAids, DnsConfig, FollowedProject, GitCredentials,
     Listen, NodeConfig, OtherRepositories, Overrides, OwnershipRule, Source, TlsConfig, ZoneConfig,
     defaults,
 };
@@ -21,6 +21,8 @@ pub struct DevOptions {
     pub dir: PathBuf,
     /// Follow this branch of the repository at `dir` instead of the files as they lie there.
     pub branch: Option<Branch>,
+    /// Another authority than the local one: Pebble on this machine, say.
+    pub acme: Option<AcmeSettings>,
     pub overrides: Overrides,
 }
 
@@ -94,7 +96,8 @@ pub(super) fn config(options: &DevOptions, homes: &Homes) -> Result<NodeConfig, 
         admin: AdminConfig { socket: state.join(SOCKET), listen: None },
         workers: defaults::workers(),
         tls: TlsConfig {
-            authority: Authority::Local { folder: homes.authority() },
+            local: homes.authority(),
+            acme: options.acme.clone(),
             certificates: Vec::new(),
         },
         projects: vec![project(&dir, options.branch.clone())],
@@ -161,7 +164,7 @@ mod tests {
         let canonical = shop.canonicalize().unwrap();
         assert_eq!(config.projects[0].source, Source::Folder(canonical.clone()));
         assert_eq!(config.admin.socket, homes().dev_socket(&canonical));
-        assert_eq!(config.tls.authority, Authority::Local { folder: "/d/headgate/ca".into() });
+        assert_eq!((config.tls.local, config.tls.acme), ("/d/headgate/ca".into(), None));
         assert_eq!(config.aids, DevAids::ALL);
     }
 
@@ -182,10 +185,11 @@ mod tests {
     fn another_state_folder_takes_the_socket_along_and_leaves_the_authority() {
         let root = tempfile::tempdir().unwrap();
         let overrides = Overrides { state: Some("/x".into()), ..Overrides::default() };
-        let options = DevOptions { dir: root.path().to_owned(), branch: None, overrides };
+        let options =
+            DevOptions { dir: root.path().to_owned(), overrides, ..DevOptions::default() };
         let config = NodeConfig::for_dev(&options, &homes()).unwrap();
         assert_eq!(config.admin.socket, PathBuf::from("/x/admin.sock"));
-        assert_eq!(config.tls.authority, Authority::Local { folder: "/d/headgate/ca".into() });
+        assert_eq!(config.tls.local, PathBuf::from("/d/headgate/ca"));
     }
 
     #[test]

@@ -19,10 +19,11 @@ use headgate_project::{
 };
 
 use super::{
-    AdminConfig, Authority, CertificateFiles, ConfigError, DevAids, ExecutorConfig, Limits, Listen,
-    LogConfig, NodeConfig, StoreConfig, TlsConfig, defaults, dev::SOCKET,
+    AdminConfig, CertificateFiles, ConfigError, DevAids, ExecutorConfig, Limits, Listen, LogConfig,
+    NodeConfig, StoreConfig, TlsConfig, defaults, dev::SOCKET,
 };
 
+mod acme;
 mod names;
 mod outbound;
 mod project;
@@ -120,9 +121,9 @@ impl Reader<'_> {
             https,
             admin: self.admin(&file.table("admin"), &state),
             workers: nonzero(file, "workers").unwrap_or_else(defaults::workers),
-            // The one authority there is; the table lets no other word pass.
             tls: TlsConfig {
-                authority: Authority::Local { folder: state.join("ca") },
+                local: state.join("ca"),
+                acme: self.acme(file),
                 certificates: self.certificates(&file.table("tls")),
             },
             projects,

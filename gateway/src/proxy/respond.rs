@@ -176,10 +176,10 @@ pub(super) async fn misdirected(
 pub(super) async fn challenge(
     session: &mut ServerSession,
     ctx: &mut RequestContext<'_>,
-    key_authorization: Bytes,
+    key_authorization: String,
 ) -> Written {
     let kind = HeaderValue::from_static("application/octet-stream");
-    write_as(session, ctx, StatusCode::OK, kind, key_authorization, &[]).await
+    write_as(session, ctx, StatusCode::OK, kind, key_authorization.into(), &[]).await
 }
 
 pub(super) async fn method_not_allowed(

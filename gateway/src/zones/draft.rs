@@ -33,6 +33,16 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// The name servers that it names for itself.
+    pub(super) fn nameservers(&self) -> Vec<Name> {
+        let own = self.records.iter().filter(|(owner, _, _)| *owner == self.origin);
+        let servers = own.filter_map(|(_, _, data)| match data {
+            RData::NS(NS(server)) => Some(server.clone()),
+            _ => None,
+        });
+        servers.collect()
+    }
+
     /// The zone with this serial.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use headgate_dns::{LowerName, Serial, Zone, ZoneFile, Zones};
+use headgate_dns::{LowerName, Name, Serial, Zone, ZoneFile, Zones};
 use headgate_types::{Clock, Digest, Generation, HostPattern, ProjectName};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -67,6 +67,8 @@ pub struct ZoneReport {
 #[derive(Debug, Clone)]
 pub struct Zoned {
     pub zone: Arc<Zone>,
+    /// What its parent is to delegate to.
+    pub nameservers: Vec<Name>,
     /// Whose domains are in it; none if it is the operator's own.
     pub projects: BTreeSet<ProjectName>,
 }
@@ -111,7 +113,8 @@ impl ZoneKeeper {
         for draft in drafts {
             let (content, zone) = self.built(&mut state, &draft);
             built.insert(zone.origin().to_string(), (content, zone.clone()));
-            zones.push(Zoned { zone, projects: draft.projects });
+            let nameservers = draft.nameservers();
+            zones.push(Zoned { zone, nameservers, projects: draft.projects });
         }
         let kept = state.serials.keep(&|origin| built.contains_key(origin));
         let changed = built.len() != state.built.len()

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD},
+};
 use headgate_types::Digest;
 use instant_acme::{Account, Error, ExternalAccountKey, Key, NewAccount};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -28,6 +31,24 @@ pub struct ExternalAccount {
     pub id: String,
     /// The key itself, decoded from what the authority shows.
     pub key: Zeroizing<Vec<u8>>,
+}
+
+/// The text is not a key in base64.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the external account's key is not base64 as the authority shows it")]
+pub struct NotAKey;
+
+impl ExternalAccount {
+    /// With the key as authorities show it: base64, for URLs or not, padded or not.
+    pub fn new(id: String, key: &str) -> Result<Self, NotAKey> {
+        let plain: Zeroizing<String> =
+            Zeroizing::new(key.trim().trim_end_matches('=').replace('-', "+").replace('_', "/"));
+        let key = BASE64_STANDARD_NO_PAD.decode(plain.as_bytes()).map_err(|_| NotAKey)?;
+        if key.is_empty() {
+            return Err(NotAKey);
+        }
+        Ok(Self { id, key: Zeroizing::new(key) })
+    }
 }
 
 /// Why there is no account.

@@ -73,7 +73,7 @@ pub(crate) struct Attempt {
 impl Limits {
     /// Let's Encrypt's as it publishes them; none for an authority that is not known here.
     pub fn of(directory: &str) -> Self {
-        if !directory.contains(".api.letsencrypt.org/") {
+        if issuer_domain(directory).is_none() {
             return Self::default();
         }
         Self {
@@ -82,6 +82,12 @@ impl Limits {
             duplicates: Some(Allowance { count: 5, window: WEEK }),
         }
     }
+}
+
+/// What CAA records call the authority of this directory (RFC 8659 §4.2), if that is known here.
+pub fn issuer_domain(directory: &str) -> Option<&'static str> {
+    let host = directory.strip_prefix("https://")?.split('/').next()?;
+    host.ends_with(".api.letsencrypt.org").then_some("letsencrypt.org")
 }
 
 /// How a new certificate counts.

@@ -112,7 +112,7 @@ pub struct RenewalsHandle {
 #[derive(Debug)]
 struct Shared {
     certificates: watch::Sender<Arc<CertificatesByName>>,
-    statuses: ArcSwap<Vec<CertificateStatus>>,
+    statuses: watch::Sender<Arc<[CertificateStatus]>>,
     limits: ArcSwap<Vec<LimitUse>>,
     wake: Notify,
 }
@@ -198,7 +198,7 @@ impl Renewals {
         let first = CertificatesByName { names: book.by_name(now) };
         let shared = Arc::new(Shared {
             certificates: watch::channel(Arc::new(first)).0,
-            statuses: ArcSwap::from_pointee(book.statuses(now)),
+            statuses: watch::channel(book.statuses(now).into()).0,
             limits: ArcSwap::from_pointee(book.uses(now)),
             wake: Notify::new(),
         });
@@ -306,7 +306,8 @@ impl Renewals {
             }
             Done::Order(id, method, Err(failure)) => {
                 self.count(failure.error.label());
-                warn!(%id, error = %failure.error, "certificate order failed");
+                let name = self.book.title(id);
+                warn!(name, error = %failure.error, "certificate order failed");
                 self.book.failed(id, method, &failure, now);
             }
         }
@@ -348,7 +349,13 @@ impl Renewals {
         let statuses = self.book.statuses(now);
         let limits = self.book.uses(now);
         self.measure(&statuses, &limits);
-        self.shared.statuses.store(Arc::new(statuses));
+        self.shared.statuses.send_if_modified(|before| {
+            let changed = **before != *statuses;
+            if changed {
+                *before = statuses.into();
+            }
+            changed
+        });
         self.shared.limits.store(Arc::new(limits));
     }
 
@@ -404,8 +411,13 @@ impl RenewalsHandle {
     }
 
     /// A row for each certificate that is wanted.
-    pub fn statuses(&self) -> Arc<Vec<CertificateStatus>> {
-        self.shared.statuses.load_full()
+    pub fn statuses(&self) -> Arc<[CertificateStatus]> {
+        self.shared.statuses.borrow().clone()
+    }
+
+    /// The same now and whenever a row changes.
+    pub fn changing_statuses(&self) -> watch::Receiver<Arc<[CertificateStatus]>> {
+        self.shared.statuses.subscribe()
     }
 
     /// How much of the authority's limits is used, the fullest first.
@@ -454,6 +466,15 @@ impl CertificatesByName {
 
     pub fn get(&self, name: &HostPattern) -> Option<&Arc<HeldCertificate>> {
         self.names.get(name)
+    }
+
+    /// What is shown to who asks for `host`: the certificate of that very name, else of the wildcard one
+    /// label up.
+    pub fn find(&self, host: &HostPattern) -> Option<&Arc<HeldCertificate>> {
+        self.names.get(host).or_else(|| {
+            let HostPattern::Exact(name) = host else { return None };
+            self.names.get(&HostPattern::Wildcard(name.parent()?.parse().ok()?))
+        })
     }
 
     pub fn len(&self) -> usize {

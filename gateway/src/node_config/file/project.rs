@@ -9,7 +9,7 @@ use headgate_project::{
 };
 use headgate_types::{Branch, ProjectName};
 
-use super::{Reader, scalar};
+use super::{Reader, acme, scalar};
 use crate::node_config::{FollowedProject, OwnershipRule, Source, defaults};
 
 impl Reader<'_> {
@@ -17,7 +17,11 @@ impl Reader<'_> {
     pub(super) fn projects(&mut self, file: &Fields) -> Vec<FollowedProject> {
         let mut projects: Vec<FollowedProject> = Vec::new();
         let mut places = BTreeMap::new();
-        let ownership = scalar::word(file, "ownership").unwrap_or_default();
+        let ownership = scalar::word(file, "ownership").unwrap_or(match acme::is_authority(file) {
+            // Whoever may push here could have certificates made for the names of others.
+            true => OwnershipRule::Verify,
+            false => OwnershipRule::Trust,
+        });
         for item in file.items("projects").value().map_or_else(Vec::new, |items| items.value) {
             let Some(project) = self.project(&item, ownership) else { continue };
             let Some(name) = item.text("name").value() else { continue };

@@ -40,7 +40,7 @@ pub(crate) const NODE: Document = Document {
         field(
             "ownership",
             OWNERSHIP,
-            "When the hosts of projects are served; `trust` if not given.",
+            "When the hosts of projects are served; `trust` if not given, with ACME `verify`.",
         ),
         field(
             "resolver",
@@ -61,6 +61,16 @@ pub(crate) const NODE: Document = Document {
     needs: &[
         Need { when: When::Given("zone"), any: &["zone.name"], at_most_one: false },
         Need { when: When::Given("zone"), any: &["zone.addresses"], at_most_one: false },
+        Need {
+            when: When::Given("tls.acme.external_account"),
+            any: &["tls.acme.external_account.id"],
+            at_most_one: false,
+        },
+        Need {
+            when: When::Given("tls.acme.external_account"),
+            any: &["tls.acme.external_account.key_file"],
+            at_most_one: false,
+        },
     ],
     older: &[],
 };
@@ -98,12 +108,38 @@ const ADMIN: &[Field] = &[
 ];
 
 const TLS: &[Field] = &[
-    field("authority", Shape::Word(&["local"]), "Who signs certificates: the node itself."),
+    field(
+        "authority",
+        Shape::Word(&["local", "acme"]),
+        "Who signs certificates: the node itself, or an authority that speaks ACME.",
+    ),
+    field(
+        "acme",
+        Shape::Table(ACME),
+        "That authority, whose terms are agreed to; Let's Encrypt if not given.",
+    ),
     field(
         "certificates",
         Shape::Items(CERTIFICATE, &["cert", "key"]),
         "Certificates of your own, each for the hosts it names.",
     ),
+];
+
+const ACME: &[Field] = &[
+    field("directory", Shape::Text, "The URL of its directory; Let's Encrypt's if not given."),
+    field("contact", Shape::Texts, "Mail addresses it writes to; none if not given."),
+    field("roots", Shape::Text, "A PEM file with its own roots; the system's if not given."),
+    field(
+        "external_account",
+        Shape::Table(EXTERNAL_ACCOUNT),
+        "The customer's number, for those that want one.",
+    ),
+    field("profile", Shape::Text, "A kind of certificate it offers, such as `shortlived`."),
+];
+
+const EXTERNAL_ACCOUNT: &[Field] = &[
+    field("id", Shape::Text, "What it calls the customer's key."),
+    field("key_file", Shape::Text, "A file with that key in base64."),
 ];
 
 const CERTIFICATE: &[Field] = &[

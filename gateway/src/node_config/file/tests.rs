@@ -123,7 +123,7 @@ fn overrides_win_over_the_file() {
     let config = NodeConfig::load(&folder.file(), &overrides).unwrap();
     assert_eq!(config.state, PathBuf::from("/b"));
     assert_eq!(config.admin.socket, PathBuf::from("/b/admin.sock"));
-    assert_eq!(config.tls.authority, Authority::Local { folder: "/b/ca".into() });
+    assert_eq!(config.tls.local, PathBuf::from("/b/ca"));
     assert_eq!(config.http.addresses[0].port(), 0);
     assert_eq!(config.workers.get(), 2);
     assert_eq!(config.log.level, LogLevel::Error);

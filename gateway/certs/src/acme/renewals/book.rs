@@ -357,6 +357,11 @@ impl Book {
         rows
     }
 
+    /// The first name of what is wanted, for people.
+    pub(super) fn title(&self, id: CertificateId) -> String {
+        self.entries.get(&id).map(|entry| entry.wanted.title()).unwrap_or_default()
+    }
+
     pub(super) fn uses(&self, now: Timestamp) -> Vec<LimitUse> {
         self.ledger.uses(&self.limits, now)
     }
