@@ -137,12 +137,12 @@ async fn others_are_refused_in_the_handshake() {
     let (ann, bob) = (scene.company.client("ann"), scene.bank.client("bob"));
     // A certificate for servers is none for clients, whoever signed it.
     let server = scene.company.server(&["desk.example.com"]);
-    for (own, tls13, tls12) in [
-        (None, "alert certificate required", "alert handshake failure"),
-        (Some(&bob), "unknown ca", "unknown ca"),
-        (Some(&server), "alert", "alert"),
+    for (own, expected) in [
+        (None, "alert certificate required"),
+        (Some(&bob), "alert unknown ca"),
+        (Some(&server), "alert"),
     ] {
-        for (version, expected) in [("1.3", tls13), ("1.2", tls12)] {
+        for version in ["1.3", "1.2"] {
             for protocol in ["--http1.1", "--http2"] {
                 let arguments = [protocol, "--tls-max", version];
                 let said = curl(&node, "https://desk.example.com/", own, &arguments).await;
