@@ -264,7 +264,7 @@ impl Publisher {
         let served: Vec<_> = published.iter().map(|current| current.served.clone()).collect();
         let brought = brought(&served, &holders);
         let trusted = self.parts.certificates.cover(snapshot.hosts(), &brought)?;
-        if HostRules::new(&served, &holders, &trusted) == *snapshot.rules() {
+        if self.rules(&served, &holders, &trusted) == *snapshot.rules() {
             return Ok(());
         }
         self.publish(&mut state)
@@ -399,7 +399,7 @@ impl Publisher {
         // Certificates first: a host that is routed must not be refused at the handshake.
         let brought = brought(&served, &holders);
         let trusted = self.parts.certificates.cover(snapshot.hosts(), &brought)?;
-        let snapshot = snapshot.ruled_by(HostRules::new(&served, &holders, &trusted));
+        let snapshot = snapshot.ruled_by(self.rules(&served, &holders, &trusted));
         self.cell.publish(Arc::new(snapshot));
         state.generation = generation;
         self.published.store(Arc::new(state.current.clone()));
@@ -414,6 +414,15 @@ impl Publisher {
             changed
         });
         Ok(())
+    }
+
+    fn rules(
+        &self,
+        served: &[Arc<Served>],
+        holders: &Holders,
+        trusted: &HashSet<HostPattern>,
+    ) -> HostRules {
+        HostRules::new(served, holders, trusted, &self.parts.options.aliases)
     }
 
     /// The hosts that other followed projects have in the node's zone, served or not. What a project was
