@@ -264,8 +264,7 @@ impl Publisher {
         let served: Vec<_> = published.iter().map(|current| current.served.clone()).collect();
         let brought = brought(&served, &holders);
         let trusted = self.parts.certificates.cover(snapshot.hosts(), &brought)?;
-        let rules = HostRules::new(&served, &holders, &trusted, &snapshot.routed());
-        if rules == **snapshot.rules() {
+        if self.rules(&served, &holders, &trusted, &snapshot) == **snapshot.rules() {
             return Ok(());
         }
         self.publish(&mut state)
@@ -400,7 +399,7 @@ impl Publisher {
         // Certificates first: a host that is routed must not be refused at the handshake.
         let brought = brought(&served, &holders);
         let trusted = self.parts.certificates.cover(snapshot.hosts(), &brought)?;
-        let rules = Arc::new(HostRules::new(&served, &holders, &trusted, &snapshot.routed()));
+        let rules = Arc::new(self.rules(&served, &holders, &trusted, &snapshot));
         self.parts.certificates.demand(rules.clone());
         let snapshot = snapshot.ruled_by(rules);
         self.cell.publish(Arc::new(snapshot));
@@ -417,6 +416,17 @@ impl Publisher {
             changed
         });
         Ok(())
+    }
+
+    fn rules(
+        &self,
+        served: &[Arc<Served>],
+        holders: &Holders,
+        trusted: &HashSet<HostPattern>,
+        snapshot: &Snapshot,
+    ) -> HostRules {
+        let aliases = &self.parts.options.aliases;
+        HostRules::new(served, holders, trusted, &snapshot.routed(), aliases)
     }
 
     /// The hosts that other followed projects have in the node's zone, served or not. What a project was

@@ -110,7 +110,8 @@ fn text(rows: &[DomainRow], now: Timestamp) -> String {
         text.push_str(if n == 0 { "\n" } else { "" });
         text.push_str(&format!("{} ({}): {}\n", plain(&row.host), row.project, plain(said)));
     }
-    if rows.iter().any(|row| !row.enforced && row.ownership != Ownership::Trusted) {
+    let pending = |row: &DomainRow| matches!(row.ownership, Ownership::Pending { .. });
+    if rows.iter().any(|row| !row.enforced && pending(row)) {
         text.push_str(
             "\nNot checked and served all the same, because node.yaml trusts these projects. Records that\n\
              are entered now will do when it says `ownership: verify`.\n",

@@ -133,6 +133,7 @@ enum Line<'a> {
         not_after: String,
         renewed: bool,
     },
+    #[serde(rename = "certificate_failing")]
     CertificateFailing {
         names: Vec<String>,
         why: &'a str,

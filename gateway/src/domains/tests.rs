@@ -66,7 +66,7 @@ fn learn(domains: &Domains, host: &str, project: &str, seen: Seen) {
 }
 
 fn shown() -> Seen {
-    Seen::Shown(headgate_ownership::Proof::Token)
+    Seen::Shown(Proof::Token)
 }
 
 fn holder(lab: &Lab, host: &str) -> Option<String> {

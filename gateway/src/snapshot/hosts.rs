@@ -7,10 +7,10 @@ use std::{
 
 use headgate_types::{Digest, HostPattern};
 
-use super::Served;
+use super::{Aliases, Served};
 use crate::{
     domains::Holders,
-    manifest::{ClientsEntry, DomainEntry},
+    manifest::{ClientsEntry, DomainEntry, HttpsEntry},
 };
 
 /// What one host demands.
@@ -22,6 +22,12 @@ pub struct HostRule {
     pub hsts: bool,
     /// The policy by which clients have to prove themselves in the handshake.
     pub clients: Option<Digest>,
+}
+
+impl From<HttpsEntry> for HostRule {
+    fn from(https: HttpsEntry) -> Self {
+        Self { redirect: https.redirect, hsts: https.hsts, clients: None }
+    }
 }
 
 /// The rules of every host of a snapshot, by the most specific pattern: the one that its routes go by, too.
@@ -41,11 +47,13 @@ impl HostRules {
     ///
     /// Of a host that several projects name, the rules are those of who `holds` it; a host without `routes` has
     /// none of its own, because a wildcard's answer for it.
+    /// The hosts that a project has in the operator's zone demand what all of its domains do.
     pub(crate) fn new(
         served: &[Arc<Served>],
         holders: &Holders,
         trusted: &HashSet<HostPattern>,
         routed: &HashSet<&HostPattern>,
+        aliases: &Aliases,
     ) -> Self {
         let mut rules = Self::default();
         let domains = served.iter().flat_map(|served| {
@@ -56,6 +64,18 @@ impl HostRules {
         for domain in domains.filter(|domain| routed.contains(&domain.host)) {
             rules.add(domain, trusted.contains(&domain.host));
         }
+        for served in served {
+            let manifest = &served.manifest;
+            let theirs = |host: &HostPattern| {
+                holders.get(host).is_none_or(|holder| *holder == manifest.revision.project)
+            };
+            let hosts = aliases.hosts_of(manifest).into_iter();
+            for host in hosts.filter(|host| trusted.contains(&aliases.certified(host))) {
+                for domain in manifest.domains.iter().filter(|_| theirs(&host)) {
+                    rules.demand(&host, domain.https.into());
+                }
+            }
+        }
         if rules.exact.values().chain(rules.wildcard.values()).all(|it| *it == HostRule::default())
         {
             return Self::default();
@@ -63,18 +83,18 @@ impl HostRules {
         rules
     }
 
-    pub(crate) fn add(&mut self, domain: &DomainEntry, trusted: bool) {
+    fn add(&mut self, domain: &DomainEntry, trusted: bool) {
         let clients = domain.clients.as_ref().map(|clients| {
             let policy = clients.policy();
             self.clients.entry(policy).or_insert_with(|| clients.clone());
             policy
         });
-        let rule = HostRule {
-            redirect: trusted && domain.https.redirect,
-            hsts: trusted && domain.https.hsts,
-            clients,
-        };
-        let place = match &domain.host {
+        let https = if trusted { domain.https.into() } else { HostRule::default() };
+        self.demand(&domain.host, HostRule { clients, ..https });
+    }
+
+    fn demand(&mut self, host: &HostPattern, rule: HostRule) {
+        let place = match host {
             HostPattern::Exact(name) => self.exact.entry(name.as_str().into()),
             HostPattern::Wildcard(base) => self.wildcard.entry(base.as_str().into()),
         };
@@ -108,7 +128,6 @@ impl HostRules {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::HttpsEntry;
 
     fn domain(host: &str, authorities: &[&str]) -> DomainEntry {
         let authorities: Vec<_> = authorities.iter().map(|it| (*it).to_owned()).collect();

@@ -17,11 +17,12 @@ impl Reader<'_> {
     pub(super) fn projects(&mut self, file: &Fields) -> Vec<FollowedProject> {
         let mut projects: Vec<FollowedProject> = Vec::new();
         let mut places = BTreeMap::new();
-        let ownership = scalar::word(file, "ownership").unwrap_or(match acme::is_authority(file) {
-            // Whoever may push here could have certificates made for the names of others.
+        // Whoever may push here could have certificates made for the names of others.
+        let usual = || match acme::is_authority(file) {
             true => OwnershipRule::Verify,
             false => OwnershipRule::Trust,
-        });
+        };
+        let ownership = scalar::word(file, "ownership").unwrap_or_else(usual);
         for item in file.items("projects").value().map_or_else(Vec::new, |items| items.value) {
             let Some(project) = self.project(&item, ownership) else { continue };
             let Some(name) = item.text("name").value() else { continue };
