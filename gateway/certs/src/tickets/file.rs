@@ -48,7 +48,7 @@ fn parse(bytes: &[u8]) -> Option<TicketKey> {
 
 /// Replaces the file whole, so that what was forgotten is gone from it.
 pub(super) fn write(path: &Path, keys: &[TicketKey]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
     let mut bytes = HEAD.to_vec();
     for key in keys {
         bytes.extend_from_slice(&key.made_at.as_millis().to_be_bytes());
