@@ -25,6 +25,7 @@ use crate::{
     deploy::{Candidate, DeployError, Deployer, IngestCache, Outcome, UnderWay, limits},
     event::{Event, Reporter},
     follow::{Looks, Shared},
+    globals::NodeGlobals,
     log_hub::LogHub,
     manifest::SourceEntry,
     metrics::Metrics,
@@ -40,6 +41,7 @@ pub(crate) struct Lab {
     pub(crate) store: Arc<BlobStore>,
     pub(crate) records: Arc<Records>,
     pub(crate) executor: Executor,
+    pub(crate) globals: Arc<NodeGlobals>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) deployer: Deployer,
     pub(crate) under_way: UnderWay,
@@ -98,7 +100,10 @@ impl Lab {
         let metrics = Arc::new(headgate_executor::Metrics::new(&mut Registry::default()));
         let artefacts = Arc::new(Artefacts(store.clone()));
         let (silence, no_way_out) = (Arc::new(Silence), Arc::new(NoWayOut));
-        let executor = Executor::open(config, artefacts, silence, no_way_out, metrics).unwrap();
+        let globals = Arc::new(NodeGlobals::in_memory());
+        let executor =
+            Executor::open(config, artefacts, silence, no_way_out, globals.clone(), metrics)
+                .unwrap();
         let clock = Arc::new(TestClock(AtomicU64::new(NOON)));
         let authority = Authority::Local { folder: folder.path().join("ca") };
         let tls = TlsConfig { authority, certificates: Vec::new() };
@@ -126,7 +131,7 @@ impl Lab {
             ingests: Arc::new(Semaphore::new(limits::INGESTS)),
             under_way: under_way.clone(),
         };
-        Self { folder, store, records, executor, clock, deployer, under_way }
+        Self { folder, store, records, executor, globals, clock, deployer, under_way }
     }
 
     pub(crate) fn publisher(&self) -> &Arc<Publisher> {
