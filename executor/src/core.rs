@@ -13,6 +13,7 @@ mod env;
 mod errno;
 mod event;
 mod fifo;
+mod globals;
 mod http_client;
 mod identity;
 mod memory;
@@ -68,6 +69,7 @@ pub(crate) struct State {
     event: Event,
     views: memory_view::Views,
     fifos: fifo::Fifos,
+    values: globals::Values,
     wasi: wasi::Wasi,
 }
 
@@ -82,6 +84,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     identity::add_to_linker(&mut linker)?;
     memory_view::add_to_linker(&mut linker)?;
     fifo::add_to_linker(&mut linker)?;
+    globals::add_to_linker(&mut linker)?;
     sdk_table::add_to_linker(&mut linker)?;
     Ok(linker)
 }
@@ -299,6 +302,7 @@ impl State {
             event,
             views: memory_view::Views::default(),
             fifos: fifo::Fifos::default(),
+            values: globals::Values::default(),
             wasi: wasi::Wasi::new(),
         }
     }

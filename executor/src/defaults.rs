@@ -151,8 +151,8 @@ pub const CALLS_AT_ONCE: usize = 32;
 pub const FUNCTION_CALLS_AT_ONCE: usize = 256;
 /// How long a call waits for its turn unless it says otherwise; as long as others may take to connect.
 pub const CALL_WAIT: Duration = Duration::from_secs(5);
-/// Different failures of calls that are logged for one request; the guest knows of all.
-pub const CALL_FAILURES_LOGGED: usize = 16;
+/// Different failures of calls that are logged for one request; the guest knows of all. As many of global values.
+pub const FAILURES_LOGGED: usize = 16;
 /// Time for a call of a core guest, redirects and the whole body included, as in Taubyte.
 pub const CORE_CALL: Duration = Duration::from_secs(30);
 /// Redirects a core guest's call follows, as in Taubyte.
@@ -163,6 +163,16 @@ pub const CORE_CLIENTS: usize = 1000;
 pub const CORE_URL: usize = 8 << 10;
 /// Answers of lookups that wait to be fetched. The SDK fetches each at once.
 pub const CORE_LOOKUPS: usize = 64;
+
+/// Bytes of a global value's name. The SDK puts a type before what its user calls it.
+pub const GLOBAL_NAME: usize = 1_024;
+/// Bytes of a global value: Taubyte's capacity for all of a project.
+pub const GLOBAL_VALUE: usize = 1_000_000;
+/// Global values one request may put. Each waits for the disk, with others; a thousand of them are a loop.
+pub const GLOBAL_PUTS: u32 = 1_000;
+/// Global values whose size was told and that wait to be fetched, a newer one in place of the oldest. The SDK fetches
+/// each at once.
+pub const GLOBALS_WAITING: usize = 64;
 
 /// Artefacts held open. Each takes about 100 KiB, one descriptor and three mappings, so 256 stay well below the
 /// usual 1,024 descriptors.

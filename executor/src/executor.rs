@@ -24,6 +24,7 @@ use crate::{
     engine::{self, Engines},
     error::{ArtefactError, CompileError, OpenError},
     function::{Entry, Function, FunctionLimits, FunctionSpec},
+    globals::{Globals, NoGlobals},
     log::{GuestLog, Output},
     metrics::Metrics,
     native::{LoadError, Native, Natives},
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) engines: Engines,
     pub(crate) log: Arc<dyn GuestLog>,
     pub(crate) outbound: Arc<dyn Outbound>,
+    pub(crate) globals: Arc<dyn Globals>,
     pub(crate) metrics: Arc<Metrics>,
     /// Sized to the engine's pool, whose exhaustion would be an error and not a wait.
     pub(crate) pool: Gate,
@@ -74,6 +76,7 @@ impl Executor {
         artefacts: Arc<dyn Artefacts>,
         log: Arc<dyn GuestLog>,
         outbound: Arc<dyn Outbound>,
+        globals: Arc<dyn Globals>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, OpenError> {
         let failed = |error: wasmtime::Error| OpenError::Engine(error.into());
@@ -111,6 +114,7 @@ impl Executor {
             engines,
             log,
             outbound,
+            globals,
             metrics,
             artefacts,
             natives,
@@ -199,7 +203,7 @@ pub(crate) fn nobody(
         function,
         output,
         metrics: Arc::new(Metrics::new(&mut Registry::default())),
-        outside: Arc::new(Outside::new(Arc::new(NoWayOut), 0)),
+        outside: Arc::new(Outside::new(Arc::new(NoWayOut), Arc::new(NoGlobals), 0)),
         pace,
         compute: None,
         habit: Arc::default(),

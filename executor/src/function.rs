@@ -118,7 +118,8 @@ impl Function {
             node: executor.turns.clone(),
         };
         let at_once = executor.config.function_calls_at_once;
-        let outside = Arc::new(Outside::new(executor.outbound.clone(), at_once));
+        let (way, globals) = (executor.outbound.clone(), executor.globals.clone());
+        let outside = Arc::new(Outside::new(way, globals, at_once));
         let (spec, warm) = (Arc::new(spec), Warm::default());
         let (backoff, habit) = (Arc::default(), Arc::default());
         Self(Arc::new(Inner {

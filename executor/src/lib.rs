@@ -21,12 +21,12 @@
 //! There are two kinds of guests, told apart by their bytes. A **component** exports
 //! `wasi:http/incoming-handler@0.2` or `wasi:http/handler@0.3` and gets all of `wasi:cli/imports`, `wasi:http` and `wasi:config/store`; files
 //! and sockets are denied when used. A **core module** speaks Taubyte's ABI (`taubyte/sdk`, `env`, WASI preview 1):
-//! the areas `event`, `http/event`, `http/client`, `dns`, `self`, `i2mv` and `crypto/rand` are served, every other
+//! the areas `event`, `http/event`, `http/client`, `dns`, `globals`, `self`, `i2mv` and `crypto/rand` are served, every other
 //! function links and answers with an error number, and [`Compiled::unserved`] names those a guest imports. WASI's files
 //! are in memory, for one request.
 //!
 //! Both call out by [`Outbound`], which the caller implements: where to is its policy, how much is bounded here, for
-//! one request and for all instances of a function.
+//! one request and for all instances of a function. What core modules keep beyond their requests is with its [`Globals`].
 //!
 //! A core module may also import from others of its project, `libraries/x` or `functions/x`. Its
 //! [`FunctionSpec::linked`] lists them, and its instance is all of them, each instantiated once, in one store:
@@ -62,13 +62,14 @@
 //!
 //! | what | ends at |
 //! |---|---|
-//! | memories, and of core guests also files and queues, together | [`FunctionLimits::memory`] |
+//! | memories, and of core guests also files, queues and global values on their way, together | [`FunctionLimits::memory`] |
 //! | tables | [`TABLE_ELEMENTS`](defaults::TABLE_ELEMENTS), [`TABLES`](defaults::TABLES) |
 //! | stack | [`WASM_STACK`](defaults::WASM_STACK) |
 //! | files and folders, descriptors | [`FILES`](defaults::FILES), [`DESCRIPTORS`](defaults::DESCRIPTORS) |
 //! | memory views, queues | [`MEMORY_VIEWS`](defaults::MEMORY_VIEWS), [`FIFOS`](defaults::FIFOS) |
 //! | fields of the answer | [`Config::response_fields`], [`Config::response_head`] |
 //! | the answer, before its client takes it | [`Config::response_buffer`], then [`RESPONSE_CHUNKS`](defaults::RESPONSE_CHUNKS) |
+//! | global values: names, sizes, how many are put, how many wait to be fetched | [`GLOBAL_NAME`](defaults::GLOBAL_NAME), [`GLOBAL_VALUE`](defaults::GLOBAL_VALUE), [`GLOBAL_PUTS`](defaults::GLOBAL_PUTS), [`GLOBALS_WAITING`](defaults::GLOBALS_WAITING) |
 //! | log | [`Config::log_request`] |
 //! | a component's streams, fields, pollables | [`HOST_RESOURCES`](defaults::HOST_RESOURCES) |
 //! | what a component passes in one call | [`HOST_CALL`](defaults::HOST_CALL) |
@@ -84,7 +85,7 @@
 //! first: feed it from a channel, or poll both sides together. A response whose body ends in an error must end
 //! its connection.
 //!
-//! Not here yet: state, channels, timers.
+//! Not here yet: databases, storages, channels, timers.
 
 mod admission;
 mod artefact;
@@ -100,6 +101,7 @@ mod engine;
 mod error;
 mod executor;
 mod function;
+mod globals;
 mod invocation;
 mod limits;
 mod link;
@@ -125,6 +127,7 @@ pub use error::{
 };
 pub use executor::Executor;
 pub use function::{Entry, Function, FunctionLimits, FunctionSpec};
+pub use globals::{Global, Globals, GlobalsError, NoGlobals};
 pub use invocation::{HttpInvocation, Invocation};
 pub use link::{Bounds, Export, Import, Item, Linkage, LinkedModule, Misfit, TooLarge};
 pub use log::{GuestLine, GuestLog, GuestStream};

@@ -14,7 +14,7 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamError},
 };
 
-use crate::{config::Config, function::FunctionSpec};
+use crate::{config::Config, defaults, function::FunctionSpec};
 
 /// Where guests' lines go. Called on the request's own task, so it must not block.
 pub trait GuestLog: Send + Sync + 'static {
@@ -180,6 +180,26 @@ impl Drop for Shared {
     }
 }
 
+/// What was said of a request's failures. A guest that tries the same again and again fills no log.
+#[derive(Default)]
+pub(crate) struct Told(Vec<String>);
+
+impl Told {
+    /// Says what was not said before.
+    pub(crate) fn once(&mut self, output: &Output, text: &str) {
+        let more = self.0.len() < defaults::FAILURES_LOGGED;
+        if more && !self.0.iter().any(|known| known == text) {
+            output.host(text);
+            self.0.push(text.to_owned());
+        }
+    }
+}
+
+/// A name as it may stand in a line of the log.
+pub(crate) fn shown(name: &str) -> String {
+    name.chars().take(255).flat_map(char::escape_debug).collect()
+}
+
 /// One of a guest's output streams. Never full, never slow: what exceeds the bounds is dropped.
 #[derive(Clone)]
 pub(crate) struct Printer {
@@ -240,6 +260,6 @@ impl OutputStream for Printer {
     }
 
     fn check_write(&mut self) -> Result<usize, StreamError> {
-        Ok(crate::defaults::LOG_REQUEST)
+        Ok(defaults::LOG_REQUEST)
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::Semaphore;
 
 pub(crate) use self::calls::{Calls, CallsOnDemand, came_through};
 pub use self::error::{LookupFailed, OutboundError};
+use crate::globals::Globals;
 
 /// The way out, as guests are granted it.
 #[async_trait::async_trait]
@@ -80,16 +81,21 @@ pub enum Found {
     MailExchanges(Vec<(u16, String)>),
 }
 
-/// The way out of one function.
+/// What one function reaches beyond its guests.
 pub(crate) struct Outside {
     way: Arc<dyn Outbound>,
+    globals: Arc<dyn Globals>,
     /// Calls that all its instances may have under way.
     at_once: Arc<Semaphore>,
 }
 
 impl Outside {
-    pub(crate) fn new(way: Arc<dyn Outbound>, at_once: usize) -> Self {
-        Self { way, at_once: Arc::new(Semaphore::new(at_once)) }
+    pub(crate) fn new(way: Arc<dyn Outbound>, globals: Arc<dyn Globals>, at_once: usize) -> Self {
+        Self { way, globals, at_once: Arc::new(Semaphore::new(at_once)) }
+    }
+
+    pub(crate) fn globals(&self) -> &Arc<dyn Globals> {
+        &self.globals
     }
 }
 

@@ -51,6 +51,7 @@ use crate::{
     event::{Event, Ready, Reporter},
     follow::{Looks, Shared},
     functions::Functions,
+    globals::{GlobalsWriter, NodeGlobals},
     guest_log::HubLog,
     log_hub::LogHub,
     metrics::Metrics,
@@ -79,6 +80,7 @@ pub struct Gateway {
     admin_state: AdminState,
     followers: Followers,
     sweeper: Sweeper,
+    globals: GlobalsWriter,
     renewer: Renewer,
     name_server: Option<NameServer>,
     rotation: Rotation,
@@ -157,11 +159,14 @@ impl Gateway {
         let calls = headgate_outbound::Metrics::new(registry.sub_registry_with_prefix("outbound"));
         let outbound =
             NodeOutbound::open(&config, calls).context("preparing calls of functions")?;
+        let (globals, globals_writer) = NodeGlobals::open(&config.state, metrics.clone())
+            .context("opening the values of functions")?;
         let executor = Executor::open(
             executor_config(&config),
             Arc::new(Artefacts(store.clone())),
             guest_log,
             Arc::new(outbound),
+            globals.clone(),
             Arc::new(headgate_executor::Metrics::new(
                 registry.sub_registry_with_prefix("executor"),
             )),
@@ -268,7 +273,8 @@ impl Gateway {
         };
         let revisions = Revisions::new(shared.clone());
         let followers = Followers::new(shared, config.state.join("repositories"));
-        let sweeper = Sweeper { store: store.clone(), records, executor, clock, under_way };
+        let sweeper =
+            Sweeper { store: store.clone(), records, executor, globals, clock, under_way };
         let renewer = Renewer { publisher: publisher.clone() };
 
         let edge = Arc::new(edge(&config, headgate_edge::Metrics::register(&mut registry)));
@@ -314,6 +320,7 @@ impl Gateway {
             admin_state,
             followers,
             sweeper,
+            globals: globals_writer,
             renewer,
             name_server,
             rotation,
@@ -338,9 +345,8 @@ impl Gateway {
     /// If a listener stops for another reason.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { config, listeners, bound, edge, proxy, admin, admin_state, .. } = self;
-        let Self { mut followers, sweeper, renewer, rotation, name_server, reporter, urls, .. } =
-            self;
-        let Self { domains, grants, ordering, .. } = self;
+        let Self { mut followers, sweeper, globals, renewer, rotation, name_server, .. } = self;
+        let Self { reporter, urls, domains, grants, ordering, .. } = self;
         let (_keep, mut reload) = self.reload;
         let (stop_edge, edge_stops) = watch::channel(false);
         let stop = CancellationToken::new();
@@ -354,6 +360,8 @@ impl Gateway {
         let admin = tokio::spawn(admin.serve(admin_state, stop.child_token()));
         let publisher = renewer.publisher.clone();
         let sweeping = tokio::spawn(sweeper.run(stop.child_token()));
+        // Ends after the last request, so that what that one put is durable.
+        let writing = tokio::spawn(globals.run(stop.child_token()));
         let renewing = tokio::spawn(renewer.run(stop.child_token()));
         let keeper = name_server.as_ref().map(|server| server.keeper.clone());
         let naming_stop = stop.child_token();
@@ -435,7 +443,8 @@ impl Gateway {
         let drained = serving.await.context("the listeners' task ended")?.context("draining")?;
         stop.cancel();
         followers.stop().await;
-        let _ = tokio::join!(admin, sweeping, renewing, naming, ordering, rotating, asking);
+        let _ =
+            tokio::join!(admin, sweeping, writing, renewing, naming, ordering, rotating, asking);
         reporter.report(Event::Stopped { cut: drained.cut as u64 });
         Ok(())
     }

@@ -26,6 +26,7 @@ use crate::{
     domains::Grants,
     event::{Event, Reporter},
     follow::{Looks, Shared},
+    globals::NodeGlobals,
     log_hub::LogHub,
     manifest::SourceEntry,
     metrics::Metrics,
@@ -41,6 +42,7 @@ pub(crate) struct Lab {
     pub(crate) store: Arc<BlobStore>,
     pub(crate) records: Arc<Records>,
     pub(crate) executor: Executor,
+    pub(crate) globals: Arc<NodeGlobals>,
     pub(crate) clock: Arc<TestClock>,
     pub(crate) deployer: Deployer,
     pub(crate) under_way: UnderWay,
@@ -100,7 +102,10 @@ impl Lab {
         let metrics = Arc::new(headgate_executor::Metrics::new(&mut Registry::default()));
         let artefacts = Arc::new(Artefacts(store.clone()));
         let (silence, no_way_out) = (Arc::new(Silence), Arc::new(NoWayOut));
-        let executor = Executor::open(config, artefacts, silence, no_way_out, metrics).unwrap();
+        let globals = Arc::new(NodeGlobals::in_memory());
+        let executor =
+            Executor::open(config, artefacts, silence, no_way_out, globals.clone(), metrics)
+                .unwrap();
         let clock = Arc::new(TestClock(AtomicU64::new(NOON)));
         let local = folder.path().join("ca");
         let tls = TlsConfig { local, acme: None, certificates: Vec::new() };
@@ -131,7 +136,7 @@ impl Lab {
             ingests: Arc::new(Semaphore::new(limits::INGESTS)),
             under_way: under_way.clone(),
         };
-        Self { folder, store, records, executor, clock, deployer, under_way, grants }
+        Self { folder, store, records, executor, globals, clock, deployer, under_way, grants }
     }
 
     pub(crate) fn publisher(&self) -> &Arc<Publisher> {

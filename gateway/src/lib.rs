@@ -21,6 +21,7 @@ pub mod domains;
 pub mod event;
 pub mod follow;
 pub mod functions;
+mod globals;
 pub mod guest_log;
 #[cfg(test)]
 mod lab;

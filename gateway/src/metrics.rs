@@ -27,6 +27,8 @@ pub struct Metrics {
     switches: Family<ResultLabel, Counter>,
     pinned: Gauge<i64, AtomicI64>,
     snapshot_seconds: Gauge<f64, AtomicU64>,
+    globals_bytes: Gauge<i64, AtomicI64>,
+    globals_batches: Family<ResultLabel, Counter>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -44,6 +46,8 @@ impl Metrics {
             switches: Family::default(),
             pinned: Gauge::default(),
             snapshot_seconds: Gauge::default(),
+            globals_bytes: Gauge::default(),
+            globals_batches: Family::default(),
         };
         let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "The running binary", build);
@@ -70,6 +74,17 @@ impl Metrics {
             Unit::Seconds,
             metrics.snapshot_seconds.clone(),
         );
+        registry.register_with_unit(
+            "globals_kept",
+            "Values of functions, names included",
+            Unit::Bytes,
+            metrics.globals_bytes.clone(),
+        );
+        registry.register(
+            "globals_batches",
+            "Times values of functions were written",
+            metrics.globals_batches.clone(),
+        );
         Arc::new(metrics)
     }
 
@@ -86,6 +101,15 @@ impl Metrics {
     /// `result` is `served`, `refused` or `failed`.
     pub(crate) fn switched(&self, result: &'static str) {
         self.switches.get_or_create(&ResultLabel { result }).inc();
+    }
+
+    pub(crate) fn values_kept(&self, bytes: usize) {
+        self.globals_bytes.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// `result` is `written` or `failed`.
+    pub(crate) fn values_written(&self, result: &'static str) {
+        self.globals_batches.get_or_create(&ResultLabel { result }).inc();
     }
 
     pub(crate) fn pinned(&self, branches: usize) {

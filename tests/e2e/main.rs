@@ -25,4 +25,5 @@ mod run_follows_a_branch;
 mod seeing_inside;
 mod separate_repositories;
 mod state_survives_kill;
+mod values_outlive_requests;
 mod websites_are_cached;

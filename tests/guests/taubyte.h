@@ -54,3 +54,8 @@ HOST(dnsLookupCNAMESize)(unsigned resolver, const char *name, unsigned name_size
 HOST(dnsLookupCNAME)(unsigned resolver, const char *name, unsigned name_size, char *canonical);
 HOST(dnsLookupMXSize)(unsigned resolver, const char *name, unsigned name_size, unsigned *size);
 HOST(dnsLookupMX)(unsigned resolver, const char *name, unsigned name_size, char *exchanges);
+
+HOST(getGlobalValueSize)(const char *name, unsigned name_size, unsigned application, unsigned function, unsigned *size);
+HOST(getGlobalValue)(const char *name, unsigned name_size, unsigned application, unsigned function, char *value);
+HOST(getOrCreateGlobalValueSize)(const char *name, unsigned name_size, unsigned application, unsigned function, unsigned *size);
+HOST(putGlobalValue)(const char *name, unsigned name_size, unsigned application, unsigned function, const char *value, unsigned value_size, unsigned value_capacity);

@@ -14,7 +14,7 @@ use bytes::Bytes;
 use headgate_benches::looping::{Counting, Round, take_turns};
 use headgate_executor::{
     Artefacts, Config, Entry, Executor, Function, FunctionLimits, FunctionSpec, GuestLine,
-    GuestLog, HttpInvocation, Invocation, Metrics, NoWayOut, RequestBody,
+    GuestLog, HttpInvocation, Invocation, Metrics, NoGlobals, NoWayOut, RequestBody,
 };
 use headgate_types::{Branch, ByteSize, Commit, Digest, RequestId, Scope};
 use http_body_util::BodyExt;
@@ -44,7 +44,9 @@ async fn function(natives: &Path, wasm: Bytes, export: Option<&str>) -> anyhow::
     let metrics = Arc::new(Metrics::new(&mut Registry::default()));
     let config = Config::new(natives);
     let artefacts = Arc::new(OneArtefact(wasm.clone()));
-    let executor = Executor::open(config, artefacts, Arc::new(NoLog), Arc::new(NoWayOut), metrics)?;
+    let (no_way_out, no_globals) = (Arc::new(NoWayOut), Arc::new(NoGlobals));
+    let executor =
+        Executor::open(config, artefacts, Arc::new(NoLog), no_way_out, no_globals, metrics)?;
     executor.compile(digest, wasm).await?;
     let entry = match export {
         Some(export) => Entry::Core { export: export.into() },

@@ -122,11 +122,6 @@ const UNSERVED: &[Unserved] = &[
     row("newCommand", "iiiii", Some(errno::P2P_PROTOCOL_NOT_FOUND)),
     row("listenToProtocolSize", "iii", Some(errno::P2P_PROTOCOL_NOT_FOUND)),
     row("listenToProtocol", "iiii", Some(errno::P2P_PROTOCOL_NOT_FOUND)),
-    // globals
-    row("getGlobalValueSize", "iiiii", Some(errno::DATABASE_CREATE_FAILED)),
-    row("getGlobalValue", "iiiii", Some(errno::DATABASE_CREATE_FAILED)),
-    row("putGlobalValue", "iiiiiii", Some(errno::DATABASE_CREATE_FAILED)),
-    row("getOrCreateGlobalValueSize", "iiiii", Some(errno::DATABASE_CREATE_FAILED)),
     // ethereum
     row("ethBlockByNumber", "iiii", Some(errno::ETHEREUM_NEW_CLIENT)),
     row("ethBlockNumberFromId", "iii", Some(errno::ETHEREUM_NEW_CLIENT)),

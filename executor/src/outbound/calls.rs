@@ -20,7 +20,13 @@ use tokio::{
 };
 
 use super::{CallTimeouts, Found, Lookup, LookupFailed, OutboundBody, OutboundError, Outside};
-use crate::{config::Config, defaults, function::FunctionSpec, log::Output, running::GuestContext};
+use crate::{
+    config::Config,
+    defaults,
+    function::FunctionSpec,
+    log::{Output, Told, shown},
+    running::GuestContext,
+};
 
 /// Clones share the bounds. A call that outlives its request is nobody's: whoever drives one drops it with the guest.
 #[derive(Clone)]
@@ -37,7 +43,7 @@ struct Shared {
     left: AtomicU32,
     limit: u32,
     /// What was said in the log already.
-    told: Mutex<Vec<String>>,
+    told: Mutex<Told>,
 }
 
 /// Made of what a guest is started with, when it calls for the first time: most never do.
@@ -135,13 +141,9 @@ impl Calls {
         timeout(patience, waiting).await.map_err(|_| OutboundError::Busy)
     }
 
-    /// Says it once: a guest that tries the same again and again fills no log.
     fn tell(&self, text: &str) {
         let mut told = self.0.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.len() < defaults::CALL_FAILURES_LOGGED && !told.iter().any(|known| known == text) {
-            self.0.output.host(text);
-            told.push(text.to_owned());
-        }
+        told.once(&self.0.output, text);
     }
 }
 
@@ -197,9 +199,4 @@ fn place(uri: &Uri) -> String {
         Some(port) => format!("{scheme}://{host}:{port}"),
         None => format!("{scheme}://{host}"),
     }
-}
-
-/// A name as it may stand in a line of the log.
-fn shown(name: &str) -> String {
-    name.chars().take(255).flat_map(char::escape_debug).collect()
 }

@@ -152,7 +152,6 @@ async fn what_is_not_served_answers_with_its_areas_errno() {
         ("publishToChannel", &[SOMEWHERE, FOUR, SOMEWHERE, FOUR], 21),
         ("setSubscriptionChannel", &[SOMEWHERE, FOUR], 20),
         ("newCommand", &[SOMEWHERE, FOUR, SOMEWHERE, FOUR, SOMEWHERE], 45),
-        ("putGlobalValue", &[SOMEWHERE, FOUR, EVENT, EVENT, SOMEWHERE, FOUR, FOUR], 22),
         ("ethNew", &[SOMEWHERE, SOMEWHERE, FOUR, SOMEWHERE, FOUR], 51),
         ("getMessageDataSize", &[EVENT, SOMEWHERE], 4),
         ("getMessageDataSize", &[OTHER_EVENT, SOMEWHERE], 1),

@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use headgate_executor::{
     ArtefactError, CompileError, Config, Entry, Executor, Fault, GuestKind, InvokeError, Metrics,
-    Missing, NoWayOut, OpenError,
+    Missing, NoGlobals, NoWayOut, OpenError,
 };
 use headgate_types::{Chain, Digest};
 use prometheus_client::registry::Registry;
@@ -229,7 +229,14 @@ async fn a_folder_others_can_write_to_is_refused() {
     let metrics = Arc::new(Metrics::new(&mut Registry::default()));
     let open = || {
         let (config, wasm, lines) = (Config::new(&folder), lab.wasm.clone(), lab.lines.clone());
-        Executor::open(config, wasm, lines, Arc::new(NoWayOut), metrics.clone())
+        Executor::open(
+            config,
+            wasm,
+            lines,
+            Arc::new(NoWayOut),
+            Arc::new(NoGlobals),
+            metrics.clone(),
+        )
     };
     assert!(matches!(open().unwrap_err(), OpenError::Folder { .. }));
     // Ours, and only readable by others: closed to them from now on.

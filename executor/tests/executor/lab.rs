@@ -23,10 +23,13 @@ use http_body_util::BodyExt;
 use prometheus_client::{encoding::text, registry::Registry};
 use tempfile::TempDir;
 
+use crate::values::Values;
+
 pub(crate) struct Lab {
     pub(crate) executor: Executor,
     pub(crate) lines: Arc<Lines>,
     pub(crate) wasm: Arc<Wasm>,
+    pub(crate) values: Arc<Values>,
     pub(crate) folder: TempDir,
     registry: Registry,
 }
@@ -57,12 +60,12 @@ impl Lab {
         let mut config = Config::new(folder.path().join("native"));
         config.instances = 8; // many tests run at once, each with a pool
         change(&mut config);
-        let (mut registry, lines, wasm) =
-            (Registry::default(), Arc::<Lines>::default(), Arc::<Wasm>::default());
+        let (lines, wasm) = (Arc::<Lines>::default(), Arc::<Wasm>::default());
+        let (mut registry, values) = (Registry::default(), Arc::<Values>::default());
         let metrics = Arc::new(Metrics::new(&mut registry));
-        let executor =
-            Executor::open(config, wasm.clone(), lines.clone(), outbound, metrics).unwrap();
-        Self { executor, lines, wasm, folder, registry }
+        let (artefacts, log, globals) = (wasm.clone(), lines.clone(), values.clone());
+        let executor = Executor::open(config, artefacts, log, outbound, globals, metrics).unwrap();
+        Self { executor, lines, wasm, values, folder, registry }
     }
 
     pub(crate) async fn compile(&self, wasm: &[u8]) -> Result<Compiled, CompileError> {

@@ -15,6 +15,7 @@ mod core_guests;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod every_call;
 mod files;
+mod global_values;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod handing_over;
 mod hoarding;
@@ -28,3 +29,4 @@ mod resting;
 mod start_up;
 #[expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 mod upstream;
+mod values;

@@ -18,6 +18,10 @@ use http_body_util::BodyExt;
 use libfuzzer_sys::fuzz_target;
 use tokio::runtime::Runtime;
 
+#[path = "../../../executor/tests/executor/values.rs"]
+#[allow(dead_code, reason = "tests use more of it")]
+mod values;
+
 #[path = "../../../executor/tests/executor/every_call.rs"]
 #[allow(dead_code, reason = "tests use more of it")]
 mod every_call;
@@ -64,6 +68,7 @@ static LAB: LazyLock<Lab> = LazyLock::new(|| {
         Arc::new(Nothing),
         Arc::new(Nothing),
         Arc::new(headgate_executor::NoWayOut),
+        Arc::<values::Values>::default(),
         metrics,
     );
     let executor = executor.expect("an executor");

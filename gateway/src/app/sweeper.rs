@@ -1,14 +1,14 @@
-//! `Sweeper`: takes away blobs and native code that no kept revision needs.
+//! `Sweeper`: takes away blobs and native code that no kept revision needs, and values of projects that have none.
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use headgate_executor::Executor;
-use headgate_store::{BlobStore, Records, RevisionRecord, Swept};
-use headgate_types::{Chain, Clock, Digest, Timestamp};
+use headgate_store::{BlobStore, Records, RevisionRecord, Swept, globals::Space};
+use headgate_types::{Chain, Clock, Digest, Revision, Timestamp};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, warn};
 
-use crate::{deploy::UnderWay, manifest::Manifest, publisher::CONFIRMED_FOR};
+use crate::{deploy::UnderWay, globals::NodeGlobals, manifest::Manifest, publisher::CONFIRMED_FOR};
 
 /// Disk space is not urgent, and a sweep reads every manifest.
 const INTERVAL: Duration = Duration::from_secs(600);
@@ -28,6 +28,7 @@ pub(super) struct Sweeper {
     pub(super) store: Arc<BlobStore>,
     pub(super) records: Arc<Records>,
     pub(super) executor: Executor,
+    pub(super) globals: Arc<NodeGlobals>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) under_way: UnderWay,
 }
@@ -56,7 +57,10 @@ impl Sweeper {
     fn sweep(&self) -> Result<Option<Swept>, Error> {
         let Some(_idle) = self.under_way.idle() else { return Ok(None) };
         let (mut keep, mut older_than) = (HashSet::new(), self.clock.now().before(GRACE));
+        let mut known = HashSet::new();
         for record in self.records.all()? {
+            let Revision { project, branch, .. } = record.revision.clone();
+            known.insert(Space { project, branch });
             if let Err(error) = self.reach(&record, &mut keep) {
                 let oldest = oldest_blob(&record);
                 error!(
@@ -70,6 +74,7 @@ impl Sweeper {
                 older_than = older_than.min(oldest);
             }
         }
+        self.globals.retain(&known);
         self.executor.retain(&keep, older_than)?;
         Ok(Some(self.store.sweep(&keep, older_than)?))
     }

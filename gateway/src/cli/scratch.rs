@@ -19,6 +19,7 @@ use crate::{
     app,
     cli::{output::Output, progress::Progress, serve},
     deploy::{self, Candidate},
+    globals::NodeGlobals,
     node_config::{DevOptions, NodeConfig},
     outbound::NodeOutbound,
 };
@@ -56,6 +57,7 @@ impl Scratch {
             Arc::new(app::Artefacts(store.clone())),
             log,
             Arc::new(outbound),
+            Arc::new(NodeGlobals::in_memory()),
             Arc::new(headgate_executor::Metrics::new(&mut nobodys)),
         )
         .context("starting the executor")?;

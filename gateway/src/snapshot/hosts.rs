@@ -83,7 +83,7 @@ impl HostRules {
         rules
     }
 
-    fn add(&mut self, domain: &DomainEntry, trusted: bool) {
+    pub(crate) fn add(&mut self, domain: &DomainEntry, trusted: bool) {
         let clients = domain.clients.as_ref().map(|clients| {
             let policy = clients.policy();
             self.clients.entry(policy).or_insert_with(|| clients.clone());

@@ -7,7 +7,10 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use headgate_dns::{InvalidZone, Name, RData, Serial, Zone, ZoneBuilder, rdata::SOA};
+use headgate_dns::{
+    InvalidZone, Name, RData, Serial, Zone, ZoneBuilder,
+    rdata::{NS, SOA},
+};
 use headgate_types::{DomainName, ProjectName};
 
 use self::sketch::{ancestors, sketches};

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! BlobStore   artefacts, site files, manifests: bytes by BLAKE3 digest, owned by nobody
+//! Globals     (project, branch, application, function, name) → a value that functions keep
 //! Records     (project, branch) → commit, manifest digest, time; a few revisions back; what is pinned
 //! ```
 //!
@@ -13,7 +14,9 @@
 //! async callers wrap them.
 
 pub mod blobs;
+pub mod globals;
 pub mod records;
 
 pub use blobs::{Batch, Blob, BlobStore, StoreError, Swept, Usage};
+pub use globals::{Globals, GlobalsError};
 pub use records::{Pin, Records, RecordsError, RevisionRecord};

@@ -192,7 +192,7 @@ fn open_database(path: &Path) -> Result<Database, RecordsError> {
 }
 
 /// Makes the folder and the file, for their owner only, so that a power failure finds both.
-fn make_durable(dir: &Path, path: &Path) -> io::Result<()> {
+pub(crate) fn make_durable(dir: &Path, path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     if !fs::exists(path)? {
         OpenOptions::new().create(true).append(true).mode(0o600).open(path)?.sync_all()?;

@@ -14,7 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use headgate_store::{BlobStore, Records, RevisionRecord};
+use bytes::Bytes;
+use headgate_store::{
+    BlobStore, Globals, Records, RevisionRecord,
+    globals::{Cell, Change, Space},
+};
 use headgate_types::{Branch, Commit, Digest, Revision, Timestamp};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -53,6 +57,7 @@ fn a_store_survives_being_killed_at_any_moment() {
 fn deploy_without_end(folder: &Path) -> ! {
     let records = Records::open(folder).expect("the records");
     let store = BlobStore::open(&folder.join("blobs")).expect("the store");
+    let globals = Globals::open(folder).expect("the values");
     let mut out = std::io::stdout();
     for n in records.current().expect("records").first().map_or(0, |last| last.sequence).. {
         let batch = store.batch();
@@ -66,6 +71,7 @@ fn deploy_without_end(folder: &Path) -> ! {
         batch.commit().expect("commit");
         let manifest = serde_json::to_vec(&files).expect("digests are JSON");
         let manifest = store.put(&manifest).expect("put");
+        globals.write(&["a", "b"].map(|name| put(name, n))).expect("values");
         let revision = Revision {
             project: "shop".parse().expect("a name"),
             branch: Branch::new("main"),
@@ -79,6 +85,13 @@ fn deploy_without_end(folder: &Path) -> ! {
         }
     }
     unreachable!("nobody counts that far")
+}
+
+fn put(name: &str, n: u64) -> Change {
+    let space = Space { project: "shop".parse().expect("a name"), branch: Branch::new("main") };
+    let name = name.as_bytes().into();
+    let cell = Cell { application: "".into(), function: "".into(), name };
+    Change::Put { space, cell, value: Bytes::copy_from_slice(&n.to_le_bytes()) }
 }
 
 fn start_child(folder: &Path) -> Child {
@@ -136,7 +149,18 @@ fn check(folder: &Path) -> u64 {
         assert!(store.contains(&digest), "a record's blob is missing");
     }
     let current: Vec<RevisionRecord> = records.current().expect("records");
-    current.first().map_or(0, |record| record.sequence)
+    let sequence = current.first().map_or(0, |record| record.sequence);
+    // Values were written before the record: all of a batch, or nothing.
+    let globals = Globals::open(folder).expect("the lock went with the child");
+    let values: Vec<_> = globals.all().expect("values").into_iter().map(|it| it.value).collect();
+    if let [a, b] = &values[..] {
+        assert_eq!(a, b, "half of a batch");
+        let n = u64::from_le_bytes((**a).try_into().expect("eight bytes"));
+        assert!(n + 1 >= sequence, "value {n} is older than record {sequence}");
+    } else {
+        assert_eq!((values.len(), sequence), (0, 0));
+    }
+    sequence
 }
 
 fn reachable(store: &BlobStore, records: &Records) -> HashSet<Digest> {

@@ -9,7 +9,11 @@ use std::{
     process::{Command, Stdio},
 };
 
-use headgate_store::{BlobStore, Records, RecordsError, StoreError};
+use bytes::Bytes;
+use headgate_store::{
+    BlobStore, Globals, GlobalsError, Records, RecordsError, StoreError,
+    globals::{Cell, Change, Space},
+};
 use headgate_types::{Branch, Commit, Digest, Revision, Timestamp};
 
 const FOLDER: &str = "HEADGATE_STORE_FULL_DISK_TEST";
@@ -47,6 +51,8 @@ fn fill(folder: &Path) {
     let records = Records::open(folder).expect("records");
     let kept = store.put(b"kept").expect("room for four bytes");
     accept(&records, "first", kept).expect("room for a record");
+    let globals = Globals::open(folder).expect("values");
+    globals.write(&[put(0, 10)]).expect("room for a value");
     let before = store.usage();
 
     let large = vec![7; 8 << 20];
@@ -78,6 +84,12 @@ fn fill(folder: &Path) {
     let current = records.current().expect("readable on a full disk");
     assert_eq!(current.len(), 1);
 
+    // Values: refused at some point, nothing of it is kept, and what was there is.
+    let refused = (1..1_000).find_map(|n| Some((n, globals.write(&[put(n, 9_000)]).err()?)));
+    let (refused, error) = refused.expect("more than the disk");
+    assert!(matches!(error, GlobalsError::Access { .. }), "{error:?}");
+    assert_eq!(globals.all().expect("readable on a full disk").len(), refused);
+
     // Room again: all goes on without a restart.
     store
         .sweep(&std::collections::HashSet::from([kept]), Timestamp::from_millis(u64::MAX))
@@ -85,6 +97,14 @@ fn fill(folder: &Path) {
     accept(&records, "after", kept).expect("room for a record");
     assert_eq!(records.current().expect("records")[0].revision.commit.as_str(), "after");
     store.put(&vec![1; 64 << 10]).expect("room for a blob");
+    globals.write(&[put(refused, 10)]).expect("room for a value");
+}
+
+fn put(n: usize, size: usize) -> Change {
+    let space = Space { project: "shop".parse().expect("a name"), branch: Branch::new("main") };
+    let name = n.to_string().into_bytes().into();
+    let cell = Cell { application: "".into(), function: "".into(), name };
+    Change::Put { space, cell, value: Bytes::from(vec![1; size]) }
 }
 
 fn accept(records: &Records, commit: &str, manifest: Digest) -> Result<(), RecordsError> {

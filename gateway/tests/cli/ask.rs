@@ -110,6 +110,7 @@ impl Node {
             readiness: Arc::default(),
             domains: Arc::new(NothingKept),
             names: None,
+            certificates: None,
             functions: Arc::new(View),
             operations: Arc::new(NothingKept),
         };

@@ -122,7 +122,7 @@ impl Compiler<'_> {
             {
                 None
             }
-            _ if matches!(listed, Written::Blank(_)) => {
+            Written::Absent | Written::Blank(_) if matches!(listed, Written::Blank(_)) => {
                 let hint = "name the methods it answers, such as `methods: [GET, POST]`";
                 let listed = listed.clone();
                 self.require(listed, "trigger.methods", "an HTTP trigger", &trigger.place, hint);

@@ -2,6 +2,9 @@
 
 use std::{fs::File, path::Path, time::SystemTime};
 
+use headgate_executor::{Global, Globals as _};
+use headgate_types::Branch;
+
 use super::*;
 use crate::lab::{Lab, revision, site};
 
@@ -10,6 +13,7 @@ fn sweeper(lab: &Lab) -> Sweeper {
         store: lab.store.clone(),
         records: lab.records.clone(),
         executor: lab.executor.clone(),
+        globals: lab.globals.clone(),
         clock: lab.clock.clone(),
         under_way: lab.under_way.clone(),
     }
@@ -90,4 +94,29 @@ async fn an_unreadable_manifest_keeps_only_what_it_might_name() {
     lab.records.remove(&"one".parse().unwrap()).unwrap();
     sweeper(&lab).sweep().unwrap().unwrap();
     assert!(!lab.store.contains(&after));
+}
+
+#[tokio::test]
+async fn values_go_with_their_project() {
+    let lab = Lab::following(&["one", "two"]);
+    let (main, projects) = (Branch::new("main"), ["one", "two"].map(|name| name.parse().unwrap()));
+    let [one, two] = projects.each_ref().map(|project| Global {
+        project,
+        branch: &main,
+        application: None,
+        function: None,
+        name: b"n",
+    });
+    for (name, global) in [("one", &one), ("two", &two)] {
+        let host = format!("{name}.org");
+        lab.deploy(revision(name, "1"), site(&[&host], &[])).await;
+        lab.globals.put(global, "kept".into()).await.unwrap();
+    }
+    sweeper(&lab).sweep().unwrap().unwrap();
+    assert_eq!(lab.globals.value(&one).await, Ok(Some("kept".into())));
+
+    lab.records.remove(one.project).unwrap();
+    sweeper(&lab).sweep().unwrap().unwrap();
+    assert_eq!(lab.globals.value(&one).await, Ok(None));
+    assert_eq!(lab.globals.value(&two).await, Ok(Some("kept".into())));
 }
