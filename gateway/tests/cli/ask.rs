@@ -109,6 +109,7 @@ impl Node {
             view: Arc::new(View),
             readiness: Arc::default(),
             domains: Arc::new(NothingKept),
+            certificates: None,
             names: None,
             certificates: None,
             functions: Arc::new(View),

@@ -317,11 +317,11 @@ impl Book {
         expired
     }
 
-    /// The certificate for each name that is wanted or was imported.
+    /// The certificate for each name that one is held for, wanted now or not: at a start nothing is wanted
+    /// yet, and everything is served.
     pub(super) fn by_name(&self, now: Timestamp) -> HashMap<HostPattern, Arc<HeldCertificate>> {
         let wanted = self.entries.values().flat_map(|entry| &entry.wanted.names);
-        let imported = self.held.iter().filter(|one| *one.origin() == Origin::Imported);
-        let names = wanted.chain(imported.flat_map(|one| one.names()));
+        let names = wanted.chain(self.held.iter().flat_map(|one| one.names()));
         names
             .filter_map(|name| Some((name.clone(), self.held.best([name], now)?.clone())))
             .collect()
