@@ -111,7 +111,6 @@ impl Node {
             domains: Arc::new(NothingKept),
             certificates: None,
             names: None,
-            certificates: None,
             functions: Arc::new(View),
             operations: Arc::new(NothingKept),
         };
