@@ -2,8 +2,9 @@
 //!
 //! A guest begins in the task of its request, where most of them end before anybody could notice. One that is
 //! still computing after an epoch is moved to these threads for the rest of its life. They are as many as the
-//! node has workers, and the system prefers the workers: a request that comes in does not wait for the slice of
-//! a guest to end, it interrupts it.
+//! node has workers, so a request that comes in waits for none of a guest's slices: the system gives both their
+//! time. They have the workers' priority: at a lower one, a guest that was interrupted while it changed its memory
+//! would hold the process's memory map for as long, and with it every start of an instance.
 //!
 //! A function whose calls compute as a rule begins there.
 //!
@@ -24,7 +25,6 @@ use tokio::{
 
 use crate::{
     admission::Held,
-    defaults,
     running::{Ended, Failed, Timed},
 };
 
@@ -34,11 +34,8 @@ pub(crate) struct ComputeThreads(Option<Runtime>);
 
 impl ComputeThreads {
     pub(crate) fn start(count: usize) -> io::Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(count)
-            .thread_name("guest")
-            .on_thread_start(step_back)
-            .build()?;
+        let runtime =
+            Builder::new_multi_thread().worker_threads(count).thread_name("guest").build()?;
         Ok(Self(Some(runtime)))
     }
 
@@ -53,13 +50,6 @@ impl Drop for ComputeThreads {
         if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
-    }
-}
-
-/// Lets the workers go before this thread. Whoever may not even do that computes at equal rights.
-fn step_back() {
-    if let Err(error) = rustix::process::setpriority_process(None, defaults::COMPUTE_NICE) {
-        tracing::debug!(%error, "guests compute at the priority of others");
     }
 }
 

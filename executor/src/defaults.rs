@@ -44,9 +44,6 @@ pub const FIBRE_STACK: usize = 2 << 20;
 /// A guest may overrun its deadline by one tick, and yields its worker once a tick: that is how long a neighbour
 /// on the same worker waits for each guest that computes. While no guest runs, ticks are ten times rarer.
 pub const EPOCH_TICK: Duration = Duration::from_millis(1);
-/// What the threads of guests that compute are added in niceness (`nice(2)`): with a tenth of the weight of others
-/// they get all that these leave.
-pub const COMPUTE_NICE: i32 = 10;
 
 /// Memory of a guest unless its function says otherwise (hardening C11).
 pub const MEMORY: ByteSize = ByteSize::from_mib(64);

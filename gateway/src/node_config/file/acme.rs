@@ -2,7 +2,7 @@
 
 use headgate_project::{
     diagnostic::codes,
-    schema::{At, Fields, Text},
+    schema::{At, Fields, Text, Written},
 };
 use http::Uri;
 
@@ -73,7 +73,8 @@ impl Reader<'_> {
             return None;
         }
         let account = acme.table("external_account");
-        for key in ["id", "key_file"].into_iter().filter(|key| !account.says(key)) {
+        let missing = |key: &&str| matches!(account.text(key), Written::Absent | Written::Blank(_));
+        for key in ["id", "key_file"].into_iter().filter(missing) {
             self.problem(
                 codes::MISSING_KEY,
                 acme.place_of("external_account"),
