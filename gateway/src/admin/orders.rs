@@ -1,4 +1,5 @@
-//! What an operator may change: which kept revision of a branch is served.
+//! What an operator may order: which kept revision of a branch is served, a look at whose a host is, and
+//! certificates.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use http::{Request, Response, StatusCode};
 use http_body::Body as HttpBody;
 use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
+use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
 use super::{
     answer::{Body, json, json_as, text},
@@ -50,13 +51,11 @@ where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Ok(_place) = shared.orders.clone().try_acquire_owned() else {
-        return text(StatusCode::SERVICE_UNAVAILABLE, "too many orders at one time");
-    };
-    let Order { project, branch, commit } = match read(request, LARGEST_ORDER).await {
-        Ok(order) => order,
-        Err((status, why)) => return text(status, &why),
-    };
+    let (_place, Order { project, branch, commit }) =
+        match take(request, shared, LARGEST_ORDER).await {
+            Ok(order) => order,
+            Err((status, why)) => return text(status, &why),
+        };
     if commit.as_deref() == Some("") {
         return text(StatusCode::BAD_REQUEST, "an empty commit is none");
     }
@@ -85,10 +84,7 @@ where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Ok(_place) = shared.orders.clone().try_acquire_owned() else {
-        return text(StatusCode::SERVICE_UNAVAILABLE, "too many orders at one time");
-    };
-    let CheckHost { host } = match read(request, LARGEST_ORDER).await {
+    let (_place, CheckHost { host }) = match take(request, shared, LARGEST_ORDER).await {
         Ok(order) => order,
         Err((status, why)) => return text(status, &why),
     };
@@ -106,11 +102,8 @@ where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Ok(_place) = shared.orders.clone().try_acquire_owned() else {
-        return text(StatusCode::SERVICE_UNAVAILABLE, "too many orders at one time");
-    };
     let Some(certificates) = &shared.state.certificates else { return nobody_orders() };
-    let RenewHost { host } = match read(request, LARGEST_ORDER).await {
+    let (_place, RenewHost { host }) = match take(request, shared, LARGEST_ORDER).await {
         Ok(order) => order,
         Err((status, why)) => return text(status, &why),
     };
@@ -126,11 +119,8 @@ where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let Ok(_place) = shared.orders.clone().try_acquire_owned() else {
-        return text(StatusCode::SERVICE_UNAVAILABLE, "too many orders at one time");
-    };
     let Some(certificates) = &shared.state.certificates else { return nobody_orders() };
-    let ImportPem { pem } = match read(request, LARGEST_IMPORT).await {
+    let (_place, ImportPem { pem }) = match take(request, shared, LARGEST_IMPORT).await {
         Ok(order) => order,
         Err((status, why)) => return text(status, &why),
     };
@@ -158,13 +148,21 @@ fn refused(error: &CommandError) -> Response<Body> {
     text(status, &Chain(error).to_string())
 }
 
-/// An order, or what to answer instead.
-async fn read<B, T>(request: Request<B>, most: usize) -> Result<T, (StatusCode, String)>
+/// An order with its place among those at one time, or what to answer instead.
+async fn take<B, T>(
+    request: Request<B>,
+    shared: &Shared,
+    most: usize,
+) -> Result<(OwnedSemaphorePermit, T), (StatusCode, String)>
 where
     B: HttpBody<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     T: DeserializeOwned,
 {
+    let place =
+        shared.orders.clone().try_acquire_owned().map_err(|_| {
+            (StatusCode::SERVICE_UNAVAILABLE, "too many orders at one time".to_owned())
+        })?;
     let body = Limited::new(request.into_body(), most).collect();
     let refuse = |status, why: &str| Err((status, why.to_owned()));
     let body = match timeout(BODY_TIME, body).await {
@@ -176,6 +174,7 @@ where
         Err(_) => return refuse(StatusCode::REQUEST_TIMEOUT, "the order did not arrive in time"),
     };
     serde_json::from_slice(&body.to_bytes())
+        .map(|order| (place, order))
         .map_err(|error| (StatusCode::BAD_REQUEST, format!("not an order: {error}")))
 }
 
