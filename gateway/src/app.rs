@@ -4,43 +4,47 @@
 //! what, what must exist before what, and the order in which it all ends.
 
 mod followers;
+mod listening;
 mod name_server;
 mod renewer;
 mod rotation;
+mod settings;
 mod sweeper;
 
 use std::{
     fmt,
     fs::DirBuilder,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     os::unix::fs::DirBuilderExt,
     path::Path,
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
 };
 
 use anyhow::Context as _;
 use headgate_certs::acme::HttpTokens;
 use headgate_dns::Challenges;
-use headgate_edge::{
-    Admission, AdmissionLimits, BindOptions, Edge, Listener, Transport, h2_options,
-};
-use headgate_executor::{Executor, FunctionLimits};
+use headgate_edge::{Edge, Listener, Transport, h2_options};
+use headgate_executor::Executor;
 use headgate_outbound::Resolver;
 use headgate_store::{BlobStore, Records};
 use headgate_types::{Clock, SystemClock};
-use pingora_core::apps::{HttpServerApp, HttpServerOptions};
+use pingora_core::apps::HttpServerApp;
 use prometheus_client::registry::Registry;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::followers::load_options;
 use self::{
     followers::Followers,
+    listening::{Bound, bind},
     name_server::{NameServer, NameSockets},
     renewer::Renewer,
     rotation::Rotation,
+    settings::{aliases, edge, serve_options, server_options},
     sweeper::Sweeper,
+};
+pub(crate) use self::{
+    followers::load_options,
+    settings::{executor_config, function_limits},
 };
 use crate::{
     admin::{AdminListener, AdminState, Phase, Readiness},
@@ -55,13 +59,13 @@ use crate::{
     guest_log::HubLog,
     log_hub::LogHub,
     metrics::Metrics,
-    node_config::{Listen, NodeConfig},
+    node_config::NodeConfig,
     ordering::{self, Engine, EngineParts, Ordering},
     outbound::NodeOutbound,
     proxy::{AccessLog, Proxy, RequestIds},
     publisher::{Parts, Publisher},
     revisions::Revisions,
-    snapshot::{Aliases, ServeOptions},
+    snapshot::Aliases,
     status::StatusBoard,
     urls::Urls,
 };
@@ -91,16 +95,6 @@ pub struct Gateway {
     reporter: Arc<dyn Reporter>,
     urls: Arc<Urls>,
     reload: (mpsc::Sender<NodeConfig>, mpsc::Receiver<NodeConfig>),
-}
-
-/// The addresses that were asked for, with the ports that were given.
-#[derive(Debug, Clone, Default)]
-struct Bound {
-    http: Vec<SocketAddr>,
-    https: Vec<SocketAddr>,
-    dns: Vec<SocketAddr>,
-    dns_over_tls: Vec<SocketAddr>,
-    dns_taken: Vec<SocketAddr>,
 }
 
 /// Hands a running gateway its configuration anew: which projects to follow and whether to trust them, and
@@ -467,93 +461,4 @@ fn make_state_folder(state: &Path) -> anyhow::Result<()> {
         .mode(0o700)
         .create(state)
         .with_context(|| format!("making the state folder {}", state.display()))
-}
-
-/// Binds every address; the flag says whether TLS is spoken there.
-fn bind(config: &NodeConfig) -> anyhow::Result<(Vec<(TcpListener, bool)>, Bound)> {
-    let options = BindOptions { sockets: config.workers.get(), ..BindOptions::default() };
-    let mut listeners = Vec::new();
-    let mut bound = Bound::default();
-    let groups = [(&config.http, false, &mut bound.http), (&config.https, true, &mut bound.https)];
-    for (listen, secure, addresses) in groups {
-        for address in &listen.addresses {
-            match headgate_edge::bind(*address, &options) {
-                Ok(group) => {
-                    let address = group.first().map(TcpListener::local_addr);
-                    addresses
-                        .extend(address.transpose().context("asking a socket for its address")?);
-                    listeners.extend(group.into_iter().map(|socket| (socket, secure)));
-                }
-                Err(error) if may_be_missing(listen, *address) => {
-                    tracing::info!(%address, %error, "not listening on IPv6");
-                }
-                Err(error) => return Err(error).with_context(|| format!("listening on {address}")),
-            }
-        }
-    }
-    Ok((listeners, bound))
-}
-
-/// A machine without IPv6 does without our own default for it, but not without what was asked for.
-fn may_be_missing(listen: &Listen, address: SocketAddr) -> bool {
-    !listen.required && address.is_ipv6() && std::fs::metadata("/proc/net/if_inet6").is_err()
-}
-
-/// Further names of projects. On a developer's machine those are below `localhost`, whatever zone there is.
-fn aliases(config: &NodeConfig) -> Aliases {
-    match &config.zone {
-        _ if config.aids.localhost_hosts => Aliases::Localhost,
-        Some(zone) => Aliases::Zone(Arc::new(zone.name.clone())),
-        None => Aliases::None,
-    }
-}
-
-fn serve_options(config: &NodeConfig, aliases: Aliases) -> ServeOptions {
-    ServeOptions {
-        aliases,
-        limits: function_limits(config),
-        project_instances: config.executor.project_instances,
-        max_body: config.limits.request_body,
-    }
-}
-
-/// The most a function may have on this node.
-pub(crate) fn function_limits(config: &NodeConfig) -> FunctionLimits {
-    let executor = &config.executor;
-    FunctionLimits {
-        memory: executor.memory_limit,
-        deadline: executor.deadline_limit,
-        concurrency: executor.concurrency,
-        queue: executor.queue,
-    }
-}
-
-pub(crate) fn executor_config(config: &NodeConfig) -> headgate_executor::Config {
-    let mut executor = headgate_executor::Config::new(config.state.join("native"));
-    executor.instances = config.executor.instances;
-    executor.workers = config.workers.get();
-    executor
-}
-
-fn edge(config: &NodeConfig, metrics: Arc<headgate_edge::Metrics>) -> Edge {
-    let limits = &config.limits;
-    let mut admission = AdmissionLimits::default();
-    if let Some(connections) = limits.max_connections {
-        admission.connections = connections.get();
-    }
-    admission.per_client = limits.per_address_connections as usize;
-    admission.new_per_client.refill = limits.per_address_rate;
-    admission.new_per_client.per = Duration::from_secs(1);
-    let mut edge = Edge::new(metrics);
-    edge.admission = Admission::new(admission);
-    edge.drain = config.drain;
-    edge
-}
-
-/// How pingora is to run the proxy's connections.
-fn server_options(edge: &Edge) -> HttpServerOptions {
-    let mut options = HttpServerOptions::default();
-    // Also ends HTTP/2 connections that stall inside a header block.
-    options.h2_idle_timeout = Some(edge.limits.idle);
-    options
 }

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 pub(crate) use self::listen::ListenError;
+use super::listening::may_be_missing;
 use crate::{
     node_config::{DnsConfig, NodeConfig},
     proxy::NameQueries,
@@ -61,7 +62,7 @@ impl NameSockets {
         for address in &dns.listen.addresses {
             match headgate_dns::bind(*address, workers.get()) {
                 Ok(bound) => sockets.push(bound),
-                Err(error) if super::may_be_missing(&dns.listen, *address) => {
+                Err(error) if may_be_missing(&dns.listen, *address) => {
                     tracing::info!(%address, error = %Chain(&error), "no DNS on IPv6");
                 }
                 Err(error) => match ListenError::of(error) {
