@@ -30,6 +30,7 @@ pub struct HeldCertificate {
     origin: Origin,
     names: Box<[HostPattern]>,
     issuer: Box<str>,
+    serial: Box<str>,
     not_before: Timestamp,
     not_after: Timestamp,
     self_signed: bool,
@@ -102,6 +103,7 @@ impl HeldCertificate {
             origin,
             names: names.into(),
             issuer: issuer.into(),
+            serial: leaf.raw_serial_as_string().into(),
             not_before: seconds(leaf.validity().not_before.timestamp()),
             not_after: seconds(leaf.validity().not_after.timestamp()),
             self_signed,
@@ -141,6 +143,11 @@ impl HeldCertificate {
     /// What the issuer calls itself.
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// As its issuer counts (RFC 5280 §4.1.2.2), in hexadecimal.
+    pub fn serial(&self) -> &str {
+        &self.serial
     }
 
     pub fn not_before(&self) -> Timestamp {

@@ -10,8 +10,8 @@ use crate::event::{Event, Reporter};
 /// What was told already.
 #[derive(Debug, Default)]
 struct Told {
-    /// Until when the certificate for these names holds that is known.
-    held: HashMap<Vec<HostPattern>, Timestamp>,
+    /// Until when the certificate for these names holds that is known, and its number.
+    held: HashMap<Vec<HostPattern>, (Timestamp, String)>,
     /// Why the last try for them failed.
     failing: HashMap<Vec<HostPattern>, String>,
 }
@@ -21,7 +21,8 @@ struct Told {
 pub(super) async fn report(handle: &RenewalsHandle, reporter: &Arc<dyn Reporter>) {
     let mut told = Told::default();
     for (_, certificate) in handle.certificates().borrow().iter() {
-        told.held.insert(certificate.names().to_vec(), certificate.not_after());
+        let known = (certificate.not_after(), certificate.serial().to_owned());
+        told.held.insert(certificate.names().to_vec(), known);
     }
     let mut statuses = handle.changing_statuses();
     loop {
@@ -39,8 +40,11 @@ impl Told {
     fn news(&mut self, row: &CertificateStatus) -> Option<Event> {
         let names = row.names.clone();
         if let (Some(not_after), Some(Origin::Acme(_))) = (row.not_after, &row.origin) {
-            let before = self.held.insert(names.clone(), not_after);
-            if before.is_none_or(|before| before < not_after) {
+            let serial = row.serial.clone().unwrap_or_default();
+            let before = self.held.insert(names.clone(), (not_after, serial.clone()));
+            let is_newer =
+                |(end, number): &(Timestamp, String)| *end <= not_after && *number != serial;
+            if before.as_ref().is_none_or(is_newer) {
                 self.failing.remove(&names);
                 return Some(Event::Certificate {
                     names,
@@ -74,6 +78,7 @@ mod tests {
         CertificateStatus {
             names: vec!["x.org".parse().unwrap()],
             issuer: not_after.map(|_| "CA".to_owned()),
+            serial: not_after.map(|hour| hour.to_string()),
             origin: not_after.map(|_| Origin::Acme("https://ca.test/dir".into())),
             not_before: not_after.map(|_| at(0)),
             not_after: not_after.map(at),
@@ -99,5 +104,9 @@ mod tests {
         assert!(failing(told.news(&row(Some(9), Some("refused")))));
         let renewed = told.news(&row(Some(20), None));
         assert!(matches!(renewed, Some(Event::Certificate { renewed: true, .. })), "{renewed:?}");
+        // Another one of the same second.
+        let twin = CertificateStatus { serial: Some("21".to_owned()), ..row(Some(20), None) };
+        assert!(matches!(told.news(&twin), Some(Event::Certificate { renewed: true, .. })));
+        assert!(told.news(&twin).is_none());
     }
 }

@@ -10,6 +10,8 @@ pub struct CertificateStatus {
     pub names: Vec<HostPattern>,
     /// None if there is no certificate yet.
     pub issuer: Option<String>,
+    /// Two certificates of one second have the same times.
+    pub serial: Option<String>,
     pub origin: Option<Origin>,
     pub not_before: Option<Timestamp>,
     pub not_after: Option<Timestamp>,

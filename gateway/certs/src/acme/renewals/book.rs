@@ -338,6 +338,7 @@ impl Book {
                 CertificateStatus {
                     names: entry.wanted.names.iter().cloned().collect(),
                     issuer: held.map(|held| held.issuer().to_owned()),
+                    serial: held.map(|held| held.serial().to_owned()),
                     origin: held.map(|held| held.origin().clone()),
                     not_before: held.map(|held| held.not_before()),
                     not_after: held.map(|held| held.not_after()),
